@@ -1,0 +1,53 @@
+"""A part of a flash: sector-aligned bytes of a block device, addressed from 0."""
+
+_ERASE_BLOCK = 6
+
+
+class AreaError(ValueError):
+    """An access that does not lie inside its area: a bug or a hostile length, never a flash fault."""
+
+
+class Area:
+    """`size` bytes at `offset` of `bdev`, which speaks MicroPython's extended block protocol.
+
+    `sector` is the erase size and `write_size` the program unit, both in bytes. Flash faults come
+    through as OSError. Nothing here allocates, so a loop over sectors may run with the heap locked.
+    """
+
+    def __init__(self, bdev, offset, size, sector=4096, write_size=4):
+        if offset % sector or size % sector or size <= 0:
+            raise AreaError("area %#x+%#x is not in whole sectors" % (offset, size))
+        self._bdev = bdev
+        self._offset = offset
+        self.size = size
+        self.sector = sector
+        self.write_size = write_size
+        self.sectors = size // sector
+
+    def read(self, at, buf):
+        """Fill `buf` from byte `at` on."""
+        self._check(at, len(buf))
+        at += self._offset
+        self._bdev.readblocks(at // self.sector, buf, at % self.sector)
+
+    def program(self, at, buf):
+        """Program `buf` at byte `at`; the bytes there must be erased."""
+        self._check(at, len(buf))
+        at += self._offset
+        self._bdev.writeblocks(at // self.sector, buf, at % self.sector)
+
+    def erase(self, sector, count=1):
+        """Erase `count` sectors from number `sector` on."""
+        self._check(sector * self.sector, count * self.sector)
+        first = self._offset // self.sector + sector
+        for n in range(first, first + count):
+            self._bdev.ioctl(_ERASE_BLOCK, n)
+
+    def part(self, offset, size):
+        """The area of `size` bytes at `offset` of this one."""
+        self._check(offset, size)
+        return Area(self._bdev, self._offset + offset, size, self.sector, self.write_size)
+
+    def _check(self, at, length):
+        if at < 0 or length < 0 or at + length > self.size:
+            raise AreaError("%#x+%#x is outside an area of %#x bytes" % (at, length, self.size))

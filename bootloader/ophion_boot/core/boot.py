@@ -1,0 +1,120 @@
+"""One boot, decided: finish what was interrupted, install what was asked for, choose what runs.
+
+No hardware: flash through the strategy, outcomes into the event log. Flash faults of the secondary
+slot never stop a boot (MCUboot asserts there); an image runs only after `Verifier.verify`.
+"""
+
+from ophion_boot.core.decide import NAMES
+from ophion_boot.core.verify import VerifyError
+from ophion_boot.fmt.trailer import NONE, PERM, REVERT
+
+
+class Boot:
+    """What this boot runs: `image` (or None: recovery) in `area`, `trial` as (boot, boots) or None."""
+
+    def __init__(self, image, area, trial, reason):
+        self.image = image
+        self.area = area
+        self.trial = trial
+        self.reason = reason
+
+
+class Bootloader:
+    """Ties a strategy, a Verifier and an EventLog together."""
+
+    def __init__(self, strategy, verifier, log):
+        self._strategy = strategy
+        self._verifier = verifier
+        self._log = log
+
+    def run(self):
+        """Do one boot up to the choice of the image; returns a Boot and never raises for bad flash."""
+        try:
+            self._install()
+        except OSError as e:
+            self._log.add("refused", "", "flash error while installing: %s" % e)
+        image, why = self._check(self._strategy.active())
+        if image is None:
+            image, why = self._repair(why)
+        if image is None:
+            self._give_up()
+            return Boot(None, None, None, why)
+        return Boot(image, self._strategy.active(), self._strategy.count_trial(), "")
+
+    def _give_up(self):
+        """Nothing is bootable: end any trial, so that recovery may write to the secondary slot."""
+        try:
+            self._strategy.keep()
+        except OSError as e:
+            self._log.add("refused", "", "flash error: %s" % e)
+
+    def _install(self):
+        strategy = self._strategy
+        resumed = strategy.resume()
+        if resumed is not None:
+            self._log.add("resumed", self._version(), "a %s swap was cut off" % NAMES[resumed])
+            self._log_swap(resumed, "")
+        action, why = strategy.decide()
+        if action == REVERT:
+            self._revert(why)
+        elif action != NONE:
+            self._swap_in(action)
+
+    def _swap_in(self, action):
+        strategy = self._strategy
+        new, why = self._check(strategy.staged())
+        if new is None:
+            strategy.discard()
+            self._log.add("refused", "", why)
+            return
+        old, _ = self._check(strategy.active())
+        strategy.install(action, old.total if old else 0, new.total)
+        self._log_swap(action, "")
+
+    def _revert(self, why):
+        strategy = self._strategy
+        old, problem = self._check(strategy.swapped_out())
+        if old is None:
+            strategy.keep()
+            self._log.add("refused", "", "no way back: " + problem)
+            return
+        new, _ = self._check(strategy.active())
+        strategy.revert(new.total if new else 0, old.total)
+        self._log_swap(REVERT, why)
+
+    def _repair(self, why):
+        """The primary image is not to be run: put any good image of the secondary slot in its place."""
+        strategy = self._strategy
+        for area, back in ((strategy.swapped_out(), True), (strategy.staged(), False)):
+            found, _ = self._check(area)
+            if found is None:
+                continue
+            try:
+                if back:
+                    strategy.revert(0, found.total)
+                else:
+                    strategy.install(PERM, 0, found.total)
+            except (OSError, ValueError) as e:
+                return None, "%s; repair failed: %s" % (why, e)
+            self._log.add("repaired", found.version, why)
+            return self._check(strategy.active())
+        return None, why
+
+    def _check(self, area):
+        """(Image, "") or (None, reason); a flash that cannot be read is a reason like any other."""
+        try:
+            return self._verifier.verify(area, self._strategy.max_image_size), ""
+        except VerifyError as e:
+            return None, str(e)
+        except OSError as e:
+            return None, "flash error: %s" % e
+
+    def _log_swap(self, action, why):
+        if action == REVERT:
+            self._log.add("reverted", self._version(), why or "not confirmed")
+        else:
+            self._log.add("installed", self._version(), NAMES[action])
+
+    def _version(self):
+        image, _ = self._check(self._strategy.active())
+        return image.version if image else ""

@@ -1,0 +1,48 @@
+"""SMP group 0, OS management: echo, reset, buffer parameters, bootloader information."""
+
+from ophion_boot.compat import const
+from ophion_boot.core.smp_session import SmpError, argument, not_supported
+
+GROUP = 0
+_ECHO = const(0)
+_RESET = const(5)
+_PARAMS = const(6)
+_BOOTLOADER_INFO = const(8)
+_QUERY_YIELDS_NO_ANSWER = const(3)
+_ENOENT = const(5)
+# Clients know "swap without scratch" (3); they do not know MCUboot's newer code for swap by offset.
+_MODE_SWAP = const(3)
+
+
+class OsGroup:
+    """`inbox` tells the buffer parameters; `reset` is called with boot_mode (0 or 1) and returns
+    at once: the shell resets after the response is out."""
+
+    def __init__(self, inbox, reset):
+        self._inbox = inbox
+        self._reset = reset
+
+    def handle(self, request, args):
+        """Answer one request of this group; raises SmpError."""
+        command = request.command
+        if command == _ECHO:
+            return {"r": argument(args, "d", str, required=True)}
+        if command == _RESET and request.write:
+            boot_mode = argument(args, "boot_mode", int, 0)
+            if boot_mode > 1:
+                raise SmpError(3, "boot_mode %d is not 0 or 1" % boot_mode)
+            self._reset(boot_mode)
+            return {}
+        if command == _PARAMS and not request.write:
+            return {"buf_size": self._inbox.size, "buf_count": self._inbox.slots}
+        if command == _BOOTLOADER_INFO and not request.write:
+            return self._bootloader_info(args)
+        raise not_supported(request)
+
+    def _bootloader_info(self, args):
+        query = argument(args, "query", str)
+        if query is None:
+            return {"bootloader": "MCUboot"}
+        if query == "mode":
+            return {"mode": _MODE_SWAP}
+        raise SmpError(_QUERY_YIELDS_NO_ANSWER, "no answer to the query %r" % query, GROUP, _ENOENT)

@@ -1,0 +1,96 @@
+"""An SMP server without I/O: a request comes in as bytes, a response goes out as bytes.
+
+Groups are injected objects with `handle(request, args) -> dict`; they refuse by raising SmpError.
+Every request gets an answer with its own version, sequence, group and command (Zephyr, "SMP Protocol
+Specification"): v2 group errors as {"err": {"group", "rc"}}, everything else as {"rc", "rsn"}.
+"""
+
+from ophion_boot.compat import const
+from ophion_boot.fmt import FormatError
+from ophion_boot.fmt.cbor import decode_map, encode
+from ophion_boot.fmt.smp import HEADER_BYTES, Request
+
+_EUNKNOWN = const(1)
+_EINVAL = const(3)
+_EMSGSIZE = const(7)
+_ENOTSUP = const(8)
+
+
+class SmpError(Exception):
+    """A refusal. `rc` is a code of `group`, or of SMP itself when `group` is None; `mgmt` is what
+    a version 1 client is told instead (MCUmgr has only one set of codes there)."""
+
+    def __init__(self, rc, reason, group=None, mgmt=None):
+        super().__init__(reason)
+        self.rc = rc
+        self.reason = reason
+        self.group = group
+        self.mgmt = rc if mgmt is None else mgmt
+
+
+def not_supported(request):
+    """The refusal of a command that this server does not have."""
+    return SmpError(_ENOTSUP, "group %d has no command %d for that op" % (request.group, request.command))
+
+
+def argument(args, name, kind, default=None, required=False):
+    """`args[name]`, checked to be a `kind`; `default` when absent and not required."""
+    if name not in args:
+        if required:
+            raise SmpError(_EINVAL, "%s is missing" % name)
+        return default
+    value = args[name]
+    if kind is int and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+        raise SmpError(_EINVAL, "%s is not an unsigned number" % name)
+    if not isinstance(value, kind):
+        raise SmpError(_EINVAL, "%s has the wrong type" % name)
+    return value
+
+
+class Session:
+    """Dispatches requests to `groups` ({group number: handler}); responses fit in `buf_size` bytes.
+
+    `on_refusal(reason)` is told of every refused write, so that the reason can be read later.
+    """
+
+    def __init__(self, groups, buf_size, on_refusal=None):
+        self._groups = groups
+        self._buf_size = buf_size
+        self._on_refusal = on_refusal
+
+    def handle(self, data):
+        """The response to the request `data` (memoryview of one whole packet), or None for bytes
+        that are not a request and have no sender to answer."""
+        try:
+            request = Request(data)
+        except FormatError:
+            return None
+        if request.length != len(data) - HEADER_BYTES:
+            return None
+        response = request.response(encode(self._answer(request, data[HEADER_BYTES:])))
+        if len(response) > self._buf_size:
+            response = request.response(encode({"rc": _EMSGSIZE}))
+        return response
+
+    def _answer(self, request, payload):
+        try:
+            args = decode_map(payload)
+            group = self._groups.get(request.group)
+            if group is None:
+                raise not_supported(request)
+            return group.handle(request, args)
+        except FormatError as e:
+            return self._refuse(request, SmpError(_EINVAL, str(e)))
+        except SmpError as e:
+            return self._refuse(request, e)
+        except OSError as e:
+            return self._refuse(request, SmpError(_EUNKNOWN, "flash error: %s" % e))
+
+    def _refuse(self, request, error):
+        if request.write and self._on_refusal and error.group is not None:
+            self._on_refusal(error.reason)
+        if request.version == 0:
+            return {"rc": error.mgmt, "rsn": error.reason}
+        if error.group is None:
+            return {"rc": error.rc, "rsn": error.reason}
+        return {"err": {"group": error.group, "rc": error.rc}}

@@ -1,0 +1,123 @@
+"""Is this image one to run? Everything about an image that lies in flash is checked here."""
+
+import hashlib
+
+from ophion_boot.crypto import CryptoError
+from ophion_boot.crypto.ed25519 import verify as ed25519_verify
+from ophion_boot.fmt import FormatError
+from ophion_boot.fmt.image import Header, area_size, parse_tlvs, signature_tlvs
+
+
+class VerifyError(ValueError):
+    """The image is not one to run; `str(error)` is the reason, in one line."""
+
+
+class Image:
+    """A verified image: where its payload lies in its area and what it calls itself (bytes)."""
+
+    def __init__(self, header, digest, total, protected):
+        self.header = header
+        self.hash = digest
+        self.total = total
+        self.payload_at = header.hdr_size
+        self.payload_size = header.img_size
+        self.version = header.version_text()
+        self.protected = protected
+
+
+class Verifier:
+    """Checks images against the trusted keys; owns the one sector buffer that it reads through.
+
+    `keys` is a list of (key hash 32 bytes, Ed25519 public key 32 bytes), the key hash being SHA-256
+    of the key's SubjectPublicKeyInfo as imgtool writes it.
+    """
+
+    def __init__(self, keys, buf):
+        self._keys = keys
+        self._buf = memoryview(buf)
+
+    def read_layout(self, area, max_size):
+        """Header and TLVs without any signature: (Header, total bytes, protected, entries, tlvs).
+
+        Sizes are checked before they are used. `max_size` is the most an image may take, in bytes.
+        Raises VerifyError; flash faults are OSError.
+        """
+        try:
+            return self._layout(area, min(max_size, area.size))
+        except FormatError as e:
+            raise VerifyError(str(e))
+
+    def verify(self, area, max_size):
+        """Return the Image in `area` when its digest is right and a trusted key signed it.
+
+        Raises VerifyError with the reason; flash faults are OSError.
+        """
+        header, total, protected, entries, tlvs = self.read_layout(area, max_size)
+        try:
+            digest, key_hash, signature = signature_tlvs(entries, tlvs)
+        except FormatError as e:
+            raise VerifyError(str(e))
+        found = self.digest(area, header.signed_size)
+        if found != bytes(digest):
+            raise VerifyError("SHA-256 of the image is not the one in its TLV")
+        try:
+            ed25519_verify(self._key(bytes(key_hash)), found, bytes(signature))
+        except CryptoError as e:
+            raise VerifyError("signature: " + str(e))
+        return Image(header, found, total, protected)
+
+    def digest(self, area, size):
+        """SHA-256 of the first `size` bytes of `area`, read one sector at a time."""
+        sha = hashlib.sha256()
+        hash_into(sha, area, size, self._buf)
+        return sha.digest()
+
+    def _layout(self, area, limit):
+        if limit < 32:
+            raise FormatError("area is shorter than a header")
+        head = self._buf[:32]
+        area.read(0, head)
+        header = Header(head)
+        at = header.signed_size
+        if at + 4 > limit:
+            raise FormatError("image of %d bytes and its TLVs do not fit in %d" % (at, limit))
+        protected = ()
+        if header.protect_size:
+            block = self._read_tlvs(area, at - header.protect_size, limit, True)
+            if len(block) != header.protect_size:
+                raise FormatError(
+                    "protected TLV area: %d bytes, the header says %d" % (len(block), header.protect_size)
+                )
+            protected = [(k, bytes(block[o : o + n])) for k, o, n in parse_tlvs(block, True)]
+        tlvs = self._read_tlvs(area, at, limit, False)
+        return header, at + len(tlvs), protected, parse_tlvs(tlvs, False), tlvs
+
+    def _read_tlvs(self, area, at, limit, protected):
+        info = self._buf[:4]
+        area.read(at, info)
+        size = area_size(info, protected)
+        if at + size > limit or size > len(self._buf):
+            raise FormatError("TLV area of %d bytes at %#x ends beyond %#x" % (size, at, limit))
+        block = bytearray(size)
+        area.read(at, block)
+        return block
+
+    def _key(self, key_hash):
+        for known, key in self._keys:
+            if known == key_hash:
+                return key
+        raise VerifyError("signed by an unknown key (key hash %s...)" % key_hash[:4].hex())
+
+
+def hash_into(sha, area, size, buf):
+    """Feed the first `size` bytes of `area` to `sha` through `buf`; allocates nothing for whole buffers."""
+    step = len(buf)
+    at = 0
+    while size - at >= step:
+        area.read(at, buf)
+        sha.update(buf)
+        at += step
+    if at < size:
+        tail = buf[: size - at]
+        area.read(at, tail)
+        sha.update(tail)

@@ -1,0 +1,192 @@
+"""The composition root: makes the device out of its parts, boots it, runs the application.
+
+`start()` is called by the frozen `_boot.py`, `run()` by the frozen `main.py`; importing this module
+touches nothing.
+"""
+
+import sys
+import time
+
+import vfs
+
+from ophion_boot import VERSION
+from ophion_boot.core import bootmode
+from ophion_boot.core.boot import Bootloader
+from ophion_boot.core.eventlog import EventLog
+from ophion_boot.core.inbox import Inbox
+from ophion_boot.core.receive import Upload
+from ophion_boot.core.smp_image import GROUP as IMAGE_GROUP
+from ophion_boot.core.smp_image import ImageGroup
+from ophion_boot.core.smp_ophion import GROUP as OPHION_GROUP
+from ophion_boot.core.smp_ophion import OphionGroup
+from ophion_boot.core.smp_os import GROUP as OS_GROUP
+from ophion_boot.core.smp_os import OsGroup
+from ophion_boot.core.smp_session import Session
+from ophion_boot.core.swap_offset import SwapOffset
+from ophion_boot.core.verify import Verifier
+from ophion_boot.port.ble import BleServer
+
+_APP = "/app"
+_BUF_SIZE = 2475
+_BUF_COUNT = 2
+
+device = None
+
+
+class Device:
+    """What the bootloader knows of this boot; applications reach it through `ophion_app`."""
+
+    def __init__(self, board, layout):
+        self.board = board
+        self.layout = layout
+        self.log = EventLog(board.cells)
+        self._buf = bytearray(layout["sector"])
+        self.verifier = Verifier(layout["keys"], self._buf)
+        self.strategy = SwapOffset(
+            board.area("primary"), board.area("secondary"), self._buf, layout["trials"], self.feed
+        )
+        self.boot = None
+        self.recovery = False
+        self.watchdog = None
+
+    def decide(self):
+        """Choose what this boot runs; the wish for recovery is read once and cleared."""
+        wish = bootmode.parse(self.board.rtc_memory())
+        self.board.rtc_memory(b"")
+        self.boot = Bootloader(self.strategy, self.verifier, self.log).run()
+        self.recovery = wish == bootmode.RECOVERY or self.boot.image is None
+        return self.boot
+
+    def feed(self):
+        """Keep the watchdog quiet, if it is armed."""
+        if self.watchdog:
+            self.watchdog.feed()
+
+    def confirm(self, reason):
+        """Let the running image stay; True when it was on trial until now."""
+        changed = self.boot.image is not None and self.strategy.confirm()
+        if changed:
+            self.log.add("confirmed", self.boot.image.version, reason)
+        return changed
+
+    def restart(self, boot_mode):
+        """Reset; `boot_mode` 1 asks for recovery."""
+        self.board.rtc_memory(bootmode.pack(boot_mode) if boot_mode else b"")
+        self.board.reset()
+
+    def server(self, notify=None):
+        """The SMP service of this device over BLE, not started."""
+        running = None if self.recovery else self.boot.image
+        inbox = Inbox(_BUF_COUNT, _BUF_SIZE)
+        upload = Upload(self.strategy, self._buf)
+        reset = _Later()
+        groups = {
+            OS_GROUP: OsGroup(inbox, reset),
+            IMAGE_GROUP: ImageGroup(self.strategy, self.verifier, upload, self.log, running),
+            OPHION_GROUP: OphionGroup(self.info(), self.log, reset),
+        }
+        session = Session(groups, _BUF_SIZE, lambda reason: self.log.add("refused", "", reason))
+        server = BleServer(self.board.radio(), self.layout["name"], inbox, session, self.restart, notify)
+        reset.target = server.request_reset
+        return server
+
+    def info(self):
+        """What SMP group 64 tells about this device."""
+        return {
+            "name": self.layout["name"],
+            "hw": self.layout["hw"],
+            "strategy": self.strategy.name,
+            "boot": VERSION,
+            "mode": "recovery" if self.recovery else "app",
+            "runtime": "MicroPython %d.%d.%d" % tuple(sys.implementation[1][:3]),
+        }
+
+
+class _Later:
+    """A callable whose target is known only after it was passed on."""
+
+    target = None
+
+    def __call__(self, boot_mode):
+        self.target(boot_mode)
+
+
+def start():
+    """Boot: install, verify, mount. Called before any file of the user is looked at."""
+    global device
+    from ophion_layout import LAYOUT
+
+    from ophion_boot.port.unix import Board
+
+    device = Device(Board(LAYOUT), LAYOUT)
+    boot = device.decide()
+    if boot.image is None:
+        print("ophion: nothing to run: " + boot.reason)
+    elif not device.recovery:
+        _mount_app(boot)
+    _mount_user()
+
+
+def _mount_app(boot):
+    image = boot.image
+    data = memoryview(device.board.map(boot.area, image.payload_at + image.payload_size))
+    payload = data[image.payload_at :]
+    try:
+        vfs.mount(vfs.VfsRom(payload), _APP)
+    except OSError as e:
+        device.recovery = True
+        device.log.add("crashed", image.version, "the payload is not a ROMFS: %s" % e)
+        return
+    sys.path[:0] = [_APP, _APP + "/lib"]
+    trial = " (trial %d of %d)" % boot.trial if boot.trial else ""
+    print("ophion: %s runs%s" % (image.version, trial))
+
+
+def _mount_user():
+    """Mount the user's files at `/`; made anew when they are not a file system, never in the way."""
+    bdev = device.board.block_device("user")
+    try:
+        try:
+            vfs.mount(bdev, "/")
+        except OSError:
+            vfs.VfsLfs2.mkfs(bdev)
+            vfs.mount(bdev, "/")
+    except OSError as e:
+        print("ophion: no user file system: %s" % e)
+
+
+def run():
+    """Run the application, or recovery; an application that ends with an error is answered for."""
+    if not device.recovery:
+        if device.layout["watchdog_ms"]:
+            device.watchdog = device.board.watchdog(device.layout["watchdog_ms"])
+        try:
+            __import__("main")
+            return
+        except Exception as e:
+            sys.print_exception(e)
+            device.log.add("crashed", device.boot.image.version, "%s: %s" % (type(e).__name__, e))
+        if device.boot.trial and device.strategy.facts().on_trial:
+            device.board.reset()
+        device.recovery = True
+    recover()
+
+
+def recover():
+    """Serve SMP over BLE; without a central for `recovery_s` seconds, try the application again."""
+    device.log.add("recovery", "", device.boot.reason or "asked for, or the application ended")
+    server = device.server()
+    server.start()
+    print("ophion: recovery, advertising as " + device.layout["name"])
+    quiet_since = time.ticks_ms()
+    seen = 0
+    while True:
+        server.poll()
+        device.feed()
+        device.board.idle()
+        if server.connections != seen or server.connected():
+            seen = server.connections
+            quiet_since = time.ticks_ms()
+        quiet_ms = time.ticks_diff(time.ticks_ms(), quiet_since)
+        if device.boot.image and quiet_ms > 1000 * device.layout["recovery_s"]:
+            device.board.reset()

@@ -1,0 +1,1 @@
+"""Adapters to hardware and simulation. They take no decisions."""

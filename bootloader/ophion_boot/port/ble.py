@@ -1,0 +1,190 @@
+"""SMP over BLE through MicroPython's `bluetooth` API, as ESP32 has it.
+
+One service with one characteristic: requests come by write without response, responses go out as
+notifications, both cut into pieces of at most MTU - 3 bytes (Zephyr, "SMP over Bluetooth").
+
+What the ESP32 port asks for (ports/esp32 and extmod/modbluetooth.c): the handler reads the value at
+once, because the next write replaces it; it must not raise, or it is switched off for good; it
+does no flash work, because the host stack waits for it. The characteristic's buffer is 20 bytes
+unless set, and longer writes are cut without an error. A notification may find no buffer (ENOMEM).
+"""
+
+import errno
+import struct
+import time
+
+import bluetooth
+
+from ophion_boot.compat import const
+
+_IRQ_CENTRAL_CONNECT = const(1)
+_IRQ_CENTRAL_DISCONNECT = const(2)
+_IRQ_GATTS_WRITE = const(3)
+_IRQ_MTU_EXCHANGED = const(21)
+
+_SERVICE = "8D53DC1D-1DB7-4CD3-868B-8A527460AA84"
+_CHARACTERISTIC = "DA2E7828-FBCE-4E01-AE9E-261174997C48"
+_ATT_OVERHEAD = const(3)
+# An attribute value has at most 512 bytes (Core specification, Vol 3 Part F, 3.2.9). A larger MTU
+# would invite writes of 514, which NimBLE cuts to the buffer without telling anyone.
+_VALUE_MAX = const(512)
+_MTU = const(515)
+_ADVERTISE_US = const(100_000)
+_SILENCE_MS = const(2000)
+_RESET_DELAY_MS = const(300)
+
+_AD_FLAGS = const(1)
+_AD_UUID128 = const(7)
+_AD_NAME = const(9)
+_AD_SHORT_NAME = const(8)
+
+
+def _field(kind, data):
+    return struct.pack("BB", len(data) + 1, kind) + data
+
+
+def advertising(name, uuid):
+    """(advertising data, scan response), at most 31 bytes each: the service there, the name here."""
+    text = name.encode()
+    name_field = _field(_AD_NAME, text) if len(text) <= 29 else _field(_AD_SHORT_NAME, text[:29])
+    return _field(_AD_FLAGS, b"\x06") + _field(_AD_UUID128, bytes(uuid)), name_field
+
+
+class BleServer:
+    """Serves `session` on `ble` (a bluetooth.BLE); `inbox` holds requests until `poll` answers them.
+
+    `restart(boot_mode)` is called some time after the answer to a reset request has gone out.
+    `notify` (optional) is called from the handler when there is something for `poll` to do.
+    """
+
+    def __init__(self, ble, name, inbox, session, restart, notify=None):
+        self._ble = ble
+        self._name = name
+        self._inbox = inbox
+        self._session = session
+        self._restart = restart
+        self._notify = notify
+        self._connection = -1
+        self._mtu = 23
+        self._last_ms = 0
+        self._advertise = False
+        self._out = b""
+        self._out_at = 0
+        self._reset_at = None
+        self._reset_mode = 0
+        self._handle = -1
+        self._irq_method = self._irq
+        self.connections = 0
+
+    def start(self):
+        """Switch the radio on, register the service and advertise."""
+        ble = self._ble
+        ble.active(True)
+        ble.config(gap_name=self._name, mtu=_MTU)
+        flags = bluetooth.FLAG_WRITE_NO_RESPONSE | bluetooth.FLAG_NOTIFY
+        uuid = bluetooth.UUID(_SERVICE)
+        service = (uuid, ((bluetooth.UUID(_CHARACTERISTIC), flags),))
+        ((self._handle,),) = ble.gatts_register_services((service,))
+        ble.gatts_set_buffer(self._handle, _VALUE_MAX)
+        self._adv, self._scan = advertising(self._name, uuid)
+        ble.irq(self._irq_method)
+        self._start_advertising()
+
+    def stop(self):
+        """Switch the radio off: whoever comes next owns it."""
+        self._ble.irq(None)
+        self._ble.active(False)
+        self._connection = -1
+
+    def connected(self):
+        """True while a central is connected."""
+        return self._connection >= 0
+
+    def reachable(self):
+        """True when a central can find the service or uses it."""
+        return self._handle >= 0 and (self.connected() or not self._advertise)
+
+    def request_reset(self, boot_mode):
+        """Reset soon, when the answer is out (a client waits for it)."""
+        self._reset_mode = boot_mode
+        self._reset_at = time.ticks_add(time.ticks_ms(), _RESET_DELAY_MS)
+
+    def busy(self):
+        """True when `poll` has something to wait for that no event announces."""
+        return bool(self._out) or self._reset_at is not None or self._advertise or self._inbox.partial()
+
+    def poll(self):
+        """Do what is due: answer one request, go on sending, advertise, reset. Never blocks."""
+        if self._advertise:
+            self._start_advertising()
+        if self._out:
+            self._send()
+        else:
+            self._answer()
+        now = time.ticks_ms()
+        if self._inbox.partial() and time.ticks_diff(now, self._last_ms) > _SILENCE_MS:
+            self._inbox.reset_partial()
+        if self._reset_at is not None and not self._out and time.ticks_diff(now, self._reset_at) >= 0:
+            self._restart(self._reset_mode)
+
+    def _answer(self):
+        request = self._inbox.take()
+        if request is None:
+            return
+        connection = self._inbox.tag()
+        response = self._session.handle(request)
+        self._inbox.release()
+        if response is not None and connection == self._connection:
+            self._out = memoryview(response)
+            self._out_at = 0
+            self._send()
+
+    def _send(self):
+        step = self._mtu - _ATT_OVERHEAD
+        while self._out and self.connected():
+            piece = self._out[self._out_at : self._out_at + step]
+            try:
+                self._ble.gatts_notify(self._connection, self._handle, piece)
+            except OSError as e:
+                if e.errno == errno.ENOMEM:
+                    return
+                break
+            self._out_at += len(piece)
+            if self._out_at >= len(self._out):
+                break
+        self._out = b""
+
+    def _start_advertising(self):
+        self._advertise = False
+        try:
+            self._ble.gap_advertise(_ADVERTISE_US, adv_data=self._adv, resp_data=self._scan)
+        except OSError:
+            self._advertise = True
+
+    def _irq(self, event, data):
+        try:
+            self._on_event(event, data)
+        except Exception:
+            self._inbox.dropped += 1
+        if self._notify:
+            self._notify()
+
+    def _on_event(self, event, data):
+        if event == _IRQ_GATTS_WRITE:
+            connection, handle = data
+            if handle == self._handle:
+                self._last_ms = time.ticks_ms()
+                self._inbox.put(self._ble.gatts_read(handle), connection)
+        elif event == _IRQ_CENTRAL_CONNECT:
+            self._connection = data[0]
+            self.connections += 1
+        elif event == _IRQ_CENTRAL_DISCONNECT:
+            if data[0] == self._connection:
+                self._connection = -1
+                self._mtu = 23
+                self._inbox.reset_partial()
+                self._out = b""
+                self._advertise = True
+        elif event == _IRQ_MTU_EXCHANGED:
+            # It may come before the connect event (IDF 5.4.2 on), so connecting does not reset it.
+            self._mtu = data[1]

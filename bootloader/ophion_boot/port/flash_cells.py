@@ -1,0 +1,97 @@
+"""Persistent cells on two flash sectors, for targets without NVS: one CBOR map, written as a log.
+
+A record goes behind the last one of the current sector; when the sector is full, the other one is
+erased and takes the next record. The newest whole record counts, so a cut of power costs at most the
+record being written. SPEC.md 5 has the bytes.
+"""
+
+import binascii
+import struct
+
+from ophion_boot.fmt import FormatError
+from ophion_boot.fmt.cbor import decode_map, encode
+
+_MAGIC = b"OPHC"
+_HEAD = "<4sIHHI"
+_HEAD_BYTES = 16
+
+
+class FlashCells:
+    """Named byte strings in `area` (two sectors); all of them together must fit in half a sector."""
+
+    def __init__(self, area):
+        self._area = area
+        self._sector = area.sector
+        self._values = {}
+        self._number = 0
+        self._at = 0
+        self._end = 0
+        for sector in range(2):
+            self._scan(sector)
+
+    def load(self, name):
+        """The bytes stored under `name`, or None."""
+        value = self._values.get(name)
+        return None if value is None else bytes(value)
+
+    def store(self, name, data):
+        """Store `data` (bytes) under `name`; raises ValueError when the cells would not fit."""
+        values = dict(self._values)
+        values[name] = bytes(data)
+        body = encode(values)
+        size = self._padded(_HEAD_BYTES + len(body))
+        if size > self._sector // 2:
+            raise ValueError("cells of %d bytes do not fit in %d" % (size, self._sector // 2))
+        if self._number == 0 or self._at + size > self._end:
+            self._next_sector()
+        number = self._number + 1
+        head = struct.pack("<4sIHH", _MAGIC, number, len(body), 0)
+        head += struct.pack("<I", binascii.crc32(body, binascii.crc32(head)))
+        record = head + body
+        self._area.program(self._at, record + b"\xff" * (size - len(record)))
+        self._at += size
+        self._number = number
+        self._values = values
+
+    def _next_sector(self):
+        sector = 0 if self._number == 0 or self._end == 2 * self._sector else 1
+        self._area.erase(sector)
+        self._at = sector * self._sector
+        self._end = self._at + self._sector
+
+    def _scan(self, sector):
+        """Take the newest record of `sector`, if it is newer than what is known."""
+        data = bytearray(self._sector)
+        self._area.read(sector * self._sector, data)
+        at = 0
+        while at + _HEAD_BYTES <= self._sector:
+            magic, number, size, _, crc = struct.unpack_from(_HEAD, data, at)
+            end = at + _HEAD_BYTES + size
+            if magic != _MAGIC or end > self._sector:
+                break
+            body = bytes(data[at + _HEAD_BYTES : end])
+            if (
+                crc == binascii.crc32(body, binascii.crc32(bytes(data[at : at + 12])))
+                and number > self._number
+            ):
+                self._take(sector, number, body)
+            at += self._padded(_HEAD_BYTES + size)
+        if self._end == (sector + 1) * self._sector:
+            self._at = self._first_blank(data, at, sector)
+
+    def _take(self, sector, number, body):
+        try:
+            self._values = decode_map(body)
+        except FormatError:
+            return
+        self._number = number
+        self._end = (sector + 1) * self._sector
+
+    def _first_blank(self, data, at, sector):
+        """Where the next record may go: after a torn record nowhere in this sector."""
+        blank = all(byte == 0xFF for byte in data[at:])
+        return sector * self._sector + (at if blank else self._sector)
+
+    def _padded(self, size):
+        unit = self._area.write_size
+        return (size + unit - 1) // unit * unit

@@ -1,0 +1,78 @@
+"""The simulated board: MicroPython's Unix port with the simulator's flash, reset and radio."""
+
+import bluetooth
+import machine
+import ophion_sim
+
+from ophion_boot.core.area import Area
+from ophion_boot.port.flash_cells import FlashCells
+
+
+class Board:
+    """Hardware by name: areas of the flash, cells, RTC memory, watchdog, radio, reset."""
+
+    def __init__(self, layout):
+        self._layout = layout
+        self._bdev = ophion_sim.flash()
+        self.cells = FlashCells(self.area("state"))
+
+    def area(self, name):
+        """The Area that the layout calls `name`."""
+        offset, size = self._layout["areas"][name]
+        return Area(self._bdev, offset, size, self._layout["sector"], self._layout["write_size"])
+
+    def map(self, area, size):
+        """The first `size` bytes of `area` as a buffer; a chip maps its flash, the simulator reads it."""
+        data = bytearray(size)
+        area.read(0, data)
+        return data
+
+    def block_device(self, name):
+        """The part of the flash called `name` for a file system."""
+        return _Part(self._bdev, *self._layout["areas"][name])
+
+    def rtc_memory(self, data=None):
+        """Read or write the bytes that survive a reset but not a power cut."""
+        return machine.RTC().memory(data) if data is not None else machine.RTC().memory()
+
+    def watchdog(self, timeout_ms):
+        """Arm the watchdog; returns the object whose `feed()` keeps it quiet."""
+        return machine.WDT(timeout=timeout_ms)
+
+    def radio(self):
+        """The bluetooth.BLE of this board."""
+        return bluetooth.BLE()
+
+    def reset(self):
+        """Reset the chip; does not return."""
+        machine.reset()
+
+    def idle(self):
+        """Wait for the next event, briefly."""
+        machine.idle()
+
+
+class _Part:
+    """A block device that is a part of another one (the extended protocol, in whole blocks)."""
+
+    def __init__(self, bdev, offset, size):
+        self._bdev = bdev
+        self._block = bdev.ioctl(5, 0)
+        self._first = offset // self._block
+        self._count = size // self._block
+
+    def readblocks(self, n, buf, off=0):
+        self._bdev.readblocks(self._first + n, buf, off)
+
+    def writeblocks(self, n, buf, off=None):
+        if off is None:
+            self._bdev.writeblocks(self._first + n, buf)
+        else:
+            self._bdev.writeblocks(self._first + n, buf, off)
+
+    def ioctl(self, op, arg):
+        if op == 4:
+            return self._count
+        if op == 6:
+            return self._bdev.ioctl(6, self._first + arg)
+        return self._bdev.ioctl(op, arg)

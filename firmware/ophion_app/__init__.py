@@ -1,0 +1,79 @@
+"""What an application says to the bootloader, and how it stays updatable while it runs.
+
+    import ophion_app
+
+    asyncio.create_task(ophion_app.serve())   # updates can be taken from now on
+    ...
+    ophion_app.confirm()                      # this version works: let it stay
+
+Without `confirm()` an update is on trial: after a few boots the version before it comes back.
+"""
+
+import asyncio
+
+from ophion_boot import main as _boot
+
+_POLL_MS = 20
+
+_server = None
+
+
+def version():
+    """The version of the running image, `major.minor.revision`."""
+    return _boot.device.boot.image.version
+
+
+def trial():
+    """(boot, boots) when this version is on trial, else None."""
+    return _boot.device.boot.trial
+
+
+def confirm():
+    """Let the running version stay; True when it was on trial until now."""
+    return _boot.device.confirm("by the application")
+
+
+def feed():
+    """Feed the watchdog that the bootloader armed; call it from where the work is really done."""
+    _boot.device.feed()
+
+
+def enter_recovery():
+    """Reset into the bootloader's own update service; does not return."""
+    _boot.device.restart(1)
+
+
+def events():
+    """What happened to updates on this device, oldest first (see SMP group 64)."""
+    return _boot.device.log.read()
+
+
+def reachable():
+    """True when the update service of this application can be found or is in use."""
+    return _server is not None and _server.reachable()
+
+
+async def serve():
+    """Serve updates over BLE while the application runs; ends only when cancelled."""
+    global _server
+    flag = asyncio.ThreadSafeFlag()
+    server = _boot.device.server(flag.set)
+    server.start()
+    _server = server
+    try:
+        while True:
+            server.poll()
+            if server.busy():
+                await asyncio.sleep_ms(1)
+            else:
+                await _wait(flag)
+    finally:
+        _server = None
+        server.stop()
+
+
+async def _wait(flag):
+    try:
+        await asyncio.wait_for_ms(flag.wait(), _POLL_MS)
+    except asyncio.TimeoutError:
+        pass

@@ -1,0 +1,185 @@
+"""`layout.toml`: the one description of a board's flash and update policy, checked as a whole.
+
+`load_layout` reads it, `device_module` writes the module `ophion_layout` that the device has frozen in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ophion_boot.core.journal import TRIALS_MAX, trailer_bytes
+
+from ophion.errors import InputError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+STRATEGIES = ("swap_offset",)
+_AREAS = ("state", "primary", "secondary", "user")
+_SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")
+_NAME_MAX = 29
+"""BLE name in a scan response of 31 bytes (Core specification, Supplement part A, 1.2)."""
+
+
+class LayoutError(InputError):
+    """A layout that does not describe a flash that works."""
+
+
+@dataclass(frozen=True)
+class AreaSpec:
+    """An area: `offset` and `size` in bytes."""
+
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A checked board description; sizes in bytes, times as their names say."""
+
+    name: str
+    hw: str
+    flash_size: int
+    sector: int
+    write_size: int
+    strategy: str
+    trials: int
+    watchdog_ms: int
+    recovery_s: int
+    areas: Mapping[str, AreaSpec]
+
+    @property
+    def max_image_size(self) -> int:
+        """The most bytes that an image may take on this board, TLVs included."""
+        sectors = self.areas["primary"].size // self.sector
+        trailer = -(-trailer_bytes(sectors, self.write_size) // self.sector)
+        secondary = self.areas["secondary"].size // self.sector
+        return (min(sectors, secondary - 1) - trailer) * self.sector
+
+
+def load_layout(path: Path) -> Layout:
+    """Read and check `path`; raises LayoutError that names the file and the entry."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise LayoutError(f"{path}: {error}") from error
+    try:
+        layout = _layout(table)
+        _check(layout)
+    except LayoutError as error:
+        raise LayoutError(f"{path}: {error}") from error
+    return layout
+
+
+def device_module(layout: Layout, name: str, keys: Sequence[bytes]) -> str:
+    """Source of the device's module `ophion_layout`; `keys` are raw 32 byte Ed25519 public keys."""
+    pairs = [(hashlib.sha256(_SPKI_PREFIX + key).digest(), key) for key in keys]
+    values = {
+        "name": name,
+        "hw": layout.hw,
+        "sector": layout.sector,
+        "write_size": layout.write_size,
+        "trials": layout.trials,
+        "watchdog_ms": layout.watchdog_ms,
+        "recovery_s": layout.recovery_s,
+        "areas": {key: (area.offset, area.size) for key, area in layout.areas.items()},
+        "keys": pairs,
+    }
+    lines = "".join(f"    {key!r}: {value!r},\n" for key, value in values.items())
+    return f'"""Made by ophion from layout.toml: do not edit."""\n\nLAYOUT = {{\n{lines}}}\n'
+
+
+def _layout(table: Mapping[str, Any]) -> Layout:
+    board, flash, update = (_section(table, name) for name in ("board", "flash", "update"))
+    areas = _section(table, "areas")
+    return Layout(
+        name=_text(board, "board.name"),
+        hw=_text(board, "board.hw"),
+        flash_size=_number(flash, "flash.size"),
+        sector=_number(flash, "flash.sector"),
+        write_size=_number(flash, "flash.write_size"),
+        strategy=_text(update, "update.strategy"),
+        trials=_number(update, "update.trials"),
+        watchdog_ms=_number(update, "update.watchdog_ms"),
+        recovery_s=_number(update, "update.recovery_s"),
+        areas={name: _area(areas, name) for name in areas},
+    )
+
+
+def _check(layout: Layout) -> None:
+    if layout.strategy not in STRATEGIES:
+        raise LayoutError(f"update.strategy {layout.strategy!r} is not one of {', '.join(STRATEGIES)}")
+    if not 1 <= layout.trials <= TRIALS_MAX:
+        raise LayoutError(f"update.trials {layout.trials} is not 1 to {TRIALS_MAX}")
+    if layout.write_size not in (1, 2, 4, 8, 16, 32):
+        raise LayoutError(f"flash.write_size {layout.write_size} is not 1, 2, 4, 8, 16 or 32")
+    if layout.sector < 256 or layout.sector & (layout.sector - 1):
+        raise LayoutError(f"flash.sector {layout.sector} is not a power of two from 256 up")
+    if layout.flash_size % layout.sector:
+        raise LayoutError(f"flash.size {layout.flash_size:#x} is not in whole sectors")
+    if len(layout.name.encode()) > _NAME_MAX:
+        raise LayoutError(f"board.name is longer than {_NAME_MAX} bytes")
+    for name in _AREAS:
+        if name not in layout.areas:
+            raise LayoutError(f"areas.{name} is missing")
+    _check_areas(layout)
+    if layout.max_image_size <= 0:
+        raise LayoutError("areas.primary and areas.secondary leave no room for an image")
+    if layout.areas["state"].size != 2 * layout.sector:
+        raise LayoutError(f"areas.state is not two sectors ({2 * layout.sector:#x} bytes)")
+
+
+def _check_areas(layout: Layout) -> None:
+    end, previous = 0, ""
+    for name, area in sorted(layout.areas.items(), key=lambda item: item[1].offset):
+        if area.offset % layout.sector or area.size % layout.sector or area.size == 0:
+            raise LayoutError(f"areas.{name} is not in whole sectors of {layout.sector:#x}")
+        if area.offset < end:
+            raise LayoutError(
+                f"areas.{name} at {area.offset:#x} overlaps areas.{previous}, which ends at {end:#x}"
+            )
+        end, previous = area.offset + area.size, name
+    if end > layout.flash_size:
+        raise LayoutError(f"areas.{previous} ends at {end:#x}, the flash at {layout.flash_size:#x}")
+
+
+def _section(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = table.get(name)
+    if not isinstance(value, dict):
+        raise LayoutError(f"section [{name}] is missing")
+    return value
+
+
+def _entry(section: Mapping[str, Any], name: str) -> Any:
+    key = name.rpartition(".")[2]
+    if key not in section:
+        raise LayoutError(f"{name} is missing")
+    return section[key]
+
+
+def _text(section: Mapping[str, Any], name: str) -> str:
+    value = _entry(section, name)
+    if not isinstance(value, str) or not value:
+        raise LayoutError(f"{name} is not a text")
+    return value
+
+
+def _number(section: Mapping[str, Any], name: str) -> int:
+    value = _entry(section, name)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise LayoutError(f"{name} is not a number from 0 up")
+    return value
+
+
+def _area(areas: Mapping[str, Any], name: str) -> AreaSpec:
+    value = areas[name]
+    if not isinstance(value, dict):
+        raise LayoutError(f"areas.{name} is not a table of offset and size")
+    return AreaSpec(_number(value, f"areas.{name}.offset"), _number(value, f"areas.{name}.size"))
