@@ -4,6 +4,6 @@ try:
     from micropython import const
 except ImportError:
 
-    def const(value):
+    def const(value: int) -> int:  # type: ignore[misc]
         """On CPython a constant is its value; MicroPython's compiler folds `const(...)` itself."""
         return value

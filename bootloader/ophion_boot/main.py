@@ -11,7 +11,7 @@ import vfs
 
 from ophion_boot import VERSION
 from ophion_boot.core import bootmode
-from ophion_boot.core.boot import Bootloader
+from ophion_boot.core.boot import Boot, Bootloader
 from ophion_boot.core.eventlog import EventLog
 from ophion_boot.core.inbox import Inbox
 from ophion_boot.core.receive import Upload
@@ -28,15 +28,15 @@ from ophion_boot.port.ble import BleServer
 
 _APP = "/app"
 _BUF_SIZE = 2475
-_BUF_COUNT = 2
+_BUF_COUNT = 4
 
-device = None
+device: "Device" = None  # type: ignore[assignment]
 
 
 class Device:
     """What the bootloader knows of this boot; applications reach it through `ophion_app`."""
 
-    def __init__(self, board, layout):
+    def __init__(self, board, layout: dict) -> None:  # type: ignore[no-untyped-def]
         self.board = board
         self.layout = layout
         self.log = EventLog(board.cells)
@@ -45,11 +45,11 @@ class Device:
         self.strategy = SwapOffset(
             board.area("primary"), board.area("secondary"), self._buf, layout["trials"], self.feed
         )
-        self.boot = None
+        self.boot: Boot = None  # type: ignore[assignment]
         self.recovery = False
         self.watchdog = None
 
-    def decide(self):
+    def decide(self) -> Boot:
         """Choose what this boot runs; the wish for recovery is read once and cleared."""
         wish = bootmode.parse(self.board.rtc_memory())
         self.board.rtc_memory(b"")
@@ -57,24 +57,24 @@ class Device:
         self.recovery = wish == bootmode.RECOVERY or self.boot.image is None
         return self.boot
 
-    def feed(self):
+    def feed(self) -> None:
         """Keep the watchdog quiet, if it is armed."""
         if self.watchdog:
             self.watchdog.feed()
 
-    def confirm(self, reason):
+    def confirm(self, reason: str) -> bool:
         """Let the running image stay; True when it was on trial until now."""
         changed = self.boot.image is not None and self.strategy.confirm()
         if changed:
             self.log.add("confirmed", self.boot.image.version, reason)
         return changed
 
-    def restart(self, boot_mode):
+    def restart(self, boot_mode: int) -> None:
         """Reset; `boot_mode` 1 asks for recovery."""
         self.board.rtc_memory(bootmode.pack(boot_mode) if boot_mode else b"")
         self.board.reset()
 
-    def server(self, notify=None):
+    def server(self, notify=None) -> BleServer:  # type: ignore[no-untyped-def]
         """The SMP service of this device over BLE, not started."""
         running = None if self.recovery else self.boot.image
         inbox = Inbox(_BUF_COUNT, _BUF_SIZE)
@@ -87,10 +87,10 @@ class Device:
         }
         session = Session(groups, _BUF_SIZE, lambda reason: self.log.add("refused", "", reason))
         server = BleServer(self.board.radio(), self.layout["name"], inbox, session, self.restart, notify)
-        reset.target = server.request_reset
+        reset.server = server
         return server
 
-    def info(self):
+    def info(self) -> dict:
         """What SMP group 64 tells about this device."""
         return {
             "name": self.layout["name"],
@@ -98,26 +98,28 @@ class Device:
             "strategy": self.strategy.name,
             "boot": VERSION,
             "mode": "recovery" if self.recovery else "app",
-            "runtime": "MicroPython %d.%d.%d" % tuple(sys.implementation[1][:3]),
+            "runtime": "MicroPython %d.%d.%d" % tuple(sys.implementation.version[:3]),
         }
 
 
 class _Later:
-    """A callable whose target is known only after it was passed on."""
+    """The reset of a server that is known only after this was passed on."""
 
-    target = None
+    server: BleServer = None  # type: ignore[assignment]
 
-    def __call__(self, boot_mode):
-        self.target(boot_mode)
+    def __call__(self, boot_mode: int) -> None:
+        self.server.request_reset(boot_mode)
 
 
-def start():
+def start() -> None:
     """Boot: install, verify, mount. Called before any file of the user is looked at."""
     global device
     from ophion_layout import LAYOUT
 
     from ophion_boot.port.unix import Board
 
+    # Nothing on a file system that nobody signed may stand in for a frozen module.
+    sys.path[:] = Board.frozen
     device = Device(Board(LAYOUT), LAYOUT)
     boot = device.decide()
     if boot.image is None:
@@ -127,22 +129,22 @@ def start():
     _mount_user()
 
 
-def _mount_app(boot):
+def _mount_app(boot: Boot) -> None:
     image = boot.image
-    data = memoryview(device.board.map(boot.area, image.payload_at + image.payload_size))
-    payload = data[image.payload_at :]
     try:
-        vfs.mount(vfs.VfsRom(payload), _APP)
-    except OSError as e:
+        data = memoryview(device.board.map(boot.area, image.payload_at + image.payload_size))
+        vfs.mount(vfs.VfsRom(data[image.payload_at :]), _APP)  # type: ignore[attr-defined]
+    except (OSError, MemoryError) as e:
         device.recovery = True
-        device.log.add("crashed", image.version, "the payload is not a ROMFS: %s" % e)
+        boot.reason = "the payload cannot be mounted: %s" % e
+        device.log.add("crashed", image.version, boot.reason)
         return
     sys.path[:0] = [_APP, _APP + "/lib"]
     trial = " (trial %d of %d)" % boot.trial if boot.trial else ""
     print("ophion: %s runs%s" % (image.version, trial))
 
 
-def _mount_user():
+def _mount_user() -> None:
     """Mount the user's files at `/`; made anew when they are not a file system, never in the way."""
     bdev = device.board.block_device("user")
     try:
@@ -155,7 +157,7 @@ def _mount_user():
         print("ophion: no user file system: %s" % e)
 
 
-def run():
+def run() -> None:
     """Run the application, or recovery; an application that ends with an error is answered for."""
     if not device.recovery:
         if device.layout["watchdog_ms"]:
@@ -172,7 +174,7 @@ def run():
     recover()
 
 
-def recover():
+def recover() -> None:
     """Serve SMP over BLE; without a central for `recovery_s` seconds, try the application again."""
     device.log.add("recovery", "", device.boot.reason or "asked for, or the application ended")
     server = device.server()

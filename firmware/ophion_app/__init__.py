@@ -15,45 +15,45 @@ from ophion_boot import main as _boot
 
 _POLL_MS = 20
 
-_server = None
+_server: "_boot.BleServer | None" = None
 
 
-def version():
+def version() -> str:
     """The version of the running image, `major.minor.revision`."""
     return _boot.device.boot.image.version
 
 
-def trial():
+def trial() -> tuple[int, int] | None:
     """(boot, boots) when this version is on trial, else None."""
     return _boot.device.boot.trial
 
 
-def confirm():
+def confirm() -> bool:
     """Let the running version stay; True when it was on trial until now."""
     return _boot.device.confirm("by the application")
 
 
-def feed():
+def feed() -> None:
     """Feed the watchdog that the bootloader armed; call it from where the work is really done."""
     _boot.device.feed()
 
 
-def enter_recovery():
+def enter_recovery() -> None:
     """Reset into the bootloader's own update service; does not return."""
     _boot.device.restart(1)
 
 
-def events():
+def events() -> list[dict]:
     """What happened to updates on this device, oldest first (see SMP group 64)."""
     return _boot.device.log.read()
 
 
-def reachable():
+def reachable() -> bool:
     """True when the update service of this application can be found or is in use."""
     return _server is not None and _server.reachable()
 
 
-async def serve():
+async def serve() -> None:
     """Serve updates over BLE while the application runs; ends only when cancelled."""
     global _server
     flag = asyncio.ThreadSafeFlag()
@@ -72,7 +72,7 @@ async def serve():
         server.stop()
 
 
-async def _wait(flag):
+async def _wait(flag: "asyncio.ThreadSafeFlag") -> None:
     try:
         await asyncio.wait_for_ms(flag.wait(), _POLL_MS)
     except asyncio.TimeoutError:

@@ -73,3 +73,16 @@ class Cells:
 
     def store(self, name, data):
         self.values[name] = data
+
+
+def without_heap(call):
+    """Call `call()` with MicroPython's heap locked, so that an allocation fails; plainly on CPython."""
+    try:
+        import micropython
+    except ImportError:
+        return call()
+    micropython.heap_lock()
+    try:
+        return call()
+    finally:
+        micropython.heap_unlock()

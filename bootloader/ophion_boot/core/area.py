@@ -14,7 +14,7 @@ class Area:
     through as OSError. Nothing here allocates, so a loop over sectors may run with the heap locked.
     """
 
-    def __init__(self, bdev, offset, size, sector=4096, write_size=4):
+    def __init__(self, bdev, offset: int, size: int, sector: int = 4096, write_size: int = 4) -> None:  # type: ignore[no-untyped-def]
         if offset % sector or size % sector or size <= 0:
             raise AreaError("area %#x+%#x is not in whole sectors" % (offset, size))
         self._bdev = bdev
@@ -24,30 +24,30 @@ class Area:
         self.write_size = write_size
         self.sectors = size // sector
 
-    def read(self, at, buf):
+    def read(self, at: int, buf: bytearray | memoryview) -> None:
         """Fill `buf` from byte `at` on."""
         self._check(at, len(buf))
         at += self._offset
         self._bdev.readblocks(at // self.sector, buf, at % self.sector)
 
-    def program(self, at, buf):
+    def program(self, at: int, buf: bytes | bytearray | memoryview) -> None:
         """Program `buf` at byte `at`; the bytes there must be erased."""
         self._check(at, len(buf))
         at += self._offset
         self._bdev.writeblocks(at // self.sector, buf, at % self.sector)
 
-    def erase(self, sector, count=1):
+    def erase(self, sector: int, count: int = 1) -> None:
         """Erase `count` sectors from number `sector` on."""
         self._check(sector * self.sector, count * self.sector)
         first = self._offset // self.sector + sector
         for n in range(first, first + count):
             self._bdev.ioctl(_ERASE_BLOCK, n)
 
-    def part(self, offset, size):
+    def part(self, offset: int, size: int) -> "Area":
         """The area of `size` bytes at `offset` of this one."""
         self._check(offset, size)
         return Area(self._bdev, self._offset + offset, size, self.sector, self.write_size)
 
-    def _check(self, at, length):
+    def _check(self, at: int, length: int) -> None:
         if at < 0 or length < 0 or at + length > self.size:
             raise AreaError("%#x+%#x is outside an area of %#x bytes" % (at, length, self.size))

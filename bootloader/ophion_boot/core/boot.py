@@ -4,17 +4,21 @@ No hardware: flash through the strategy, outcomes into the event log. Flash faul
 slot never stop a boot (MCUboot asserts there); an image runs only after `Verifier.verify`.
 """
 
+from ophion_boot.core.area import Area
 from ophion_boot.core.decide import NAMES
-from ophion_boot.core.verify import VerifyError
+from ophion_boot.core.eventlog import EventLog
+from ophion_boot.core.verify import Image, Verifier, VerifyError
 from ophion_boot.fmt.trailer import NONE, PERM, REVERT
 
 
 class Boot:
     """What this boot runs: `image` (or None: recovery) in `area`, `trial` as (boot, boots) or None."""
 
-    def __init__(self, image, area, trial, reason):
-        self.image = image
-        self.area = area
+    def __init__(
+        self, image: Image | None, area: Area | None, trial: tuple[int, int] | None, reason: str
+    ) -> None:
+        self.image: Image = image  # type: ignore[assignment]
+        self.area: Area = area  # type: ignore[assignment]
         self.trial = trial
         self.reason = reason
 
@@ -22,16 +26,16 @@ class Boot:
 class Bootloader:
     """Ties a strategy, a Verifier and an EventLog together."""
 
-    def __init__(self, strategy, verifier, log):
+    def __init__(self, strategy, verifier: Verifier, log: EventLog) -> None:  # type: ignore[no-untyped-def]
         self._strategy = strategy
         self._verifier = verifier
         self._log = log
 
-    def run(self):
+    def run(self) -> Boot:
         """Do one boot up to the choice of the image; returns a Boot and never raises for bad flash."""
         try:
             self._install()
-        except OSError as e:
+        except (OSError, ValueError) as e:
             self._log.add("refused", "", "flash error while installing: %s" % e)
         image, why = self._check(self._strategy.active())
         if image is None:
@@ -41,14 +45,14 @@ class Bootloader:
             return Boot(None, None, None, why)
         return Boot(image, self._strategy.active(), self._strategy.count_trial(), "")
 
-    def _give_up(self):
+    def _give_up(self) -> None:
         """Nothing is bootable: end any trial, so that recovery may write to the secondary slot."""
         try:
             self._strategy.keep()
         except OSError as e:
             self._log.add("refused", "", "flash error: %s" % e)
 
-    def _install(self):
+    def _install(self) -> None:
         strategy = self._strategy
         resumed = strategy.resume()
         if resumed is not None:
@@ -60,7 +64,7 @@ class Bootloader:
         elif action != NONE:
             self._swap_in(action)
 
-    def _swap_in(self, action):
+    def _swap_in(self, action: int) -> None:
         strategy = self._strategy
         new, why = self._check(strategy.staged())
         if new is None:
@@ -71,7 +75,7 @@ class Bootloader:
         strategy.install(action, old.total if old else 0, new.total)
         self._log_swap(action, "")
 
-    def _revert(self, why):
+    def _revert(self, why: str) -> None:
         strategy = self._strategy
         old, problem = self._check(strategy.swapped_out())
         if old is None:
@@ -82,7 +86,7 @@ class Bootloader:
         strategy.revert(new.total if new else 0, old.total)
         self._log_swap(REVERT, why)
 
-    def _repair(self, why):
+    def _repair(self, why: str) -> tuple[Image | None, str]:
         """The primary image is not to be run: put any good image of the secondary slot in its place."""
         strategy = self._strategy
         for area, back in ((strategy.swapped_out(), True), (strategy.staged(), False)):
@@ -100,7 +104,7 @@ class Bootloader:
             return self._check(strategy.active())
         return None, why
 
-    def _check(self, area):
+    def _check(self, area: Area) -> tuple[Image | None, str]:
         """(Image, "") or (None, reason); a flash that cannot be read is a reason like any other."""
         try:
             return self._verifier.verify(area, self._strategy.max_image_size), ""
@@ -109,12 +113,12 @@ class Bootloader:
         except OSError as e:
             return None, "flash error: %s" % e
 
-    def _log_swap(self, action, why):
+    def _log_swap(self, action: int, why: str) -> None:
         if action == REVERT:
             self._log.add("reverted", self._version(), why or "not confirmed")
         else:
             self._log.add("installed", self._version(), NAMES[action])
 
-    def _version(self):
+    def _version(self) -> str:
         image, _ = self._check(self._strategy.active())
         return image.version if image else ""

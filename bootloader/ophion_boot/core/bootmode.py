@@ -7,13 +7,13 @@ APP, RECOVERY = 0, 1
 _MAGIC = b"OPHB"
 
 
-def pack(mode):
+def pack(mode: int) -> bytes:
     """12 bytes that ask the next boot for `mode`."""
     body = _MAGIC + struct.pack("<I", mode)
     return body + struct.pack("<I", binascii.crc32(body))
 
 
-def parse(data):
+def parse(data: bytes) -> int:
     """The mode that `data` asks for; APP for anything that `pack` did not make."""
     if len(data) != 12 or data[:4] != _MAGIC:
         return APP

@@ -27,7 +27,17 @@ NAMES = {NONE: "none", TEST: "test", PERM: "permanent", REVERT: "revert"}
 class Facts:
     """What the two trailers say; build it from `Slot`s or, in tests, from the seven values."""
 
-    def __init__(self, revert_noted, sec_magic, sec_ok, sec_done, pri_magic, pri_ok, pri_done, trials_left):
+    def __init__(
+        self,
+        revert_noted: bool,
+        sec_magic: int,
+        sec_ok: int,
+        sec_done: int,
+        pri_magic: int,
+        pri_ok: int,
+        pri_done: int,
+        trials_left: bool,
+    ) -> None:
         self.row = (
             revert_noted,
             sec_magic == GOOD,
@@ -40,17 +50,17 @@ class Facts:
         )
 
     @property
-    def on_trial(self):
+    def on_trial(self) -> bool:
         """The image in the primary slot was swapped in and nobody confirmed it yet."""
         return self.row[4:7] == (True, False, True)
 
     @property
-    def pending(self):
+    def pending(self) -> bool:
         """The secondary slot holds an update that the next boot is asked to install."""
         return decide(self)[0] in (TEST, PERM)
 
 
-def decide(facts):
+def decide(facts: Facts) -> tuple[int, str]:
     """The swap type for the next boot and the name of the row that says so."""
     for row in TABLE:
         if all(want is ANY or want == have for want, have in zip(row[1:9], facts.row)):

@@ -12,7 +12,7 @@ from ophion_boot.fmt.smp import HEADER_BYTES, payload_length
 class Inbox:
     """`slots` requests of up to `size` bytes each, header included."""
 
-    def __init__(self, slots, size):
+    def __init__(self, slots: int, size: int) -> None:
         self.size = size
         self.slots = slots
         self.dropped = 0
@@ -25,7 +25,7 @@ class Inbox:
         self._have = 0
         self._skip = 0
 
-    def put(self, fragment, tag=0):
+    def put(self, fragment: bytes | memoryview, tag: int = 0) -> bool:
         """Add the next fragment of the stream; returns True when a request became whole.
 
         `tag` (the connection, say) comes back from `tag()` with the request. The first fragment of a
@@ -58,31 +58,31 @@ class Inbox:
         self._in += 1
         return True
 
-    def take(self):
+    def take(self) -> memoryview | None:
         """A memoryview of the oldest whole request, or None; it is valid until `release`."""
         if self._in == self._out:
             return None
         slot = self._out % self.slots
         return self._views[slot][: self._lengths[slot]]
 
-    def tag(self):
+    def tag(self) -> int:
         """The tag of the request that `take` lends."""
         return self._tags[self._out % self.slots]
 
-    def release(self):
+    def release(self) -> None:
         """Give the buffer of the request that `take` lent back."""
         self._out += 1
 
-    def partial(self):
+    def partial(self) -> bool:
         """True while a request is incomplete (its sender may have gone silent)."""
         return self._have > 0 or self._skip > 0
 
-    def reset_partial(self):
+    def reset_partial(self) -> None:
         """Forget an incomplete request: the link is gone, or its sender went silent."""
         self._have = 0
         self._skip = 0
 
-    def _drop(self, rest):
+    def _drop(self, rest: int) -> None:
         self.dropped += 1
         self._have = 0
         self._skip = max(0, rest)

@@ -10,6 +10,7 @@ import binascii
 import struct
 
 from ophion_boot.compat import const
+from ophion_boot.core.slot import Slot
 from ophion_boot.fmt import trailer
 
 _MAGIC = b"OPHJ"
@@ -19,7 +20,7 @@ _BODY_BYTES = const(16)
 TRIALS_MAX = 8
 
 
-def trailer_bytes(sectors, write_size):
+def trailer_bytes(sectors: int, write_size: int) -> int:
     """Bytes of trailer that a primary slot of `sectors` sectors needs, journal included."""
     unit = trailer.unit_bytes(write_size)
     return _RECORD_BYTES + TRIALS_MAX * unit + 2 * sectors * write_size + 5 * unit + max(16, unit)
@@ -28,7 +29,7 @@ def trailer_bytes(sectors, write_size):
 class Journal:
     """Reads and writes the journal of `slot` (the primary one)."""
 
-    def __init__(self, slot):
+    def __init__(self, slot: Slot) -> None:
         self._area = slot.area
         self._unit = slot.unit
         self._at = slot.trailer_at
@@ -36,13 +37,13 @@ class Journal:
         self._marks_at = self._trials_at + TRIALS_MAX * slot.unit
         self._mark = bytearray(slot.area.write_size)
 
-    def write(self, swap_type, old_size, new_size):
+    def write(self, swap_type: int, old_size: int, new_size: int) -> None:
         """Write the record: the swap type and the bytes of the primary's and the secondary's image."""
         body = struct.pack(_RECORD, _MAGIC, 1, swap_type, 0, old_size, new_size)
         body += struct.pack("<I", binascii.crc32(body))
         self._area.program(self._at, body + b"\xff" * (_RECORD_BYTES - len(body)))
 
-    def read(self):
+    def read(self) -> tuple[int, int, int] | None:
         """(swap type, old size, new size), or None when there is no whole record."""
         data = bytearray(_BODY_BYTES + 4)
         self._area.read(self._at, data)
@@ -53,16 +54,16 @@ class Journal:
             return None
         return swap_type, old_size, new_size
 
-    def done(self, step):
+    def done(self, step: int) -> bool:
         """True when progress mark `step` was written, whole or torn."""
         self._area.read(self._marks_at + step * len(self._mark), self._mark)
         return any(byte != 0xFF for byte in self._mark)
 
-    def mark(self, step):
+    def mark(self, step: int) -> None:
         """Write progress mark `step`; the work it stands for must be in flash already."""
         self._area.program(self._marks_at + step * len(self._mark), b"\x00" * len(self._mark))
 
-    def trials_used(self):
+    def trials_used(self) -> int:
         """Boots on trial so far."""
         count = 0
         for n in range(TRIALS_MAX):
@@ -71,7 +72,7 @@ class Journal:
             count += trailer.classify_flag(data) != trailer.UNSET
         return count
 
-    def count_trial(self):
+    def count_trial(self) -> None:
         """Write the mark of one more boot on trial; nothing when all are written."""
         used = self.trials_used()
         if used < TRIALS_MAX:

@@ -25,7 +25,7 @@ _OVERRUN = const(31)
 class UploadError(ValueError):
     """A chunk that is refused; `rc` is the code of the image group."""
 
-    def __init__(self, rc, reason):
+    def __init__(self, rc: int, reason: str) -> None:
         super().__init__(reason)
         self.rc = rc
 
@@ -33,18 +33,18 @@ class UploadError(ValueError):
 class Upload:
     """Writes to where `strategy` stages an update; `buf` (a sector) is lent for reading back."""
 
-    def __init__(self, strategy, buf):
+    def __init__(self, strategy, buf: bytearray) -> None:  # type: ignore[no-untyped-def]
         self._strategy = strategy
         self._buf = memoryview(buf)
         self._area = strategy.staged()
         self._tail = bytearray(self._area.write_size)
         self.close()
 
-    def open(self):
+    def open(self) -> bool:
         """True while an image is incomplete."""
         return self._size > 0
 
-    def close(self):
+    def close(self) -> None:
         """Forget the upload; what is in flash stays there."""
         self._size = 0
         self._at = 0
@@ -52,7 +52,9 @@ class Upload:
         self._tail_used = 0
         self._erased = 0
 
-    def chunk(self, offset, data, size=None, sha=b""):
+    def chunk(
+        self, offset: int, data: bytes | memoryview, size: int | None = None, sha: bytes | memoryview = b""
+    ) -> dict:
         """Take one chunk; returns the response map {"off"} or, at the end, {"off", "match"}.
 
         `offset`, `size` in bytes; `sha` is SHA-256 of the whole file, or empty. Raises UploadError,
@@ -76,7 +78,7 @@ class Upload:
             raise
         return self._end() if self._at == self._size else {"off": self._at}
 
-    def _begin(self, size, sha, data):
+    def _begin(self, size: int, sha: bytes | memoryview, data: bytes | memoryview) -> None:
         limit = self._strategy.max_image_size
         if size > limit:
             raise UploadError(_TOO_LARGE, "image of %d bytes does not fit in %d" % (size, limit))
@@ -97,7 +99,7 @@ class Upload:
         self._size = size
         self._sha = bytes(sha)
 
-    def _write(self, data):
+    def _write(self, data: memoryview) -> None:
         """Program `data`; bytes that do not fill a write unit wait in the tail."""
         unit = len(self._tail)
         self._erase_up_to(self._at + len(data))
@@ -122,20 +124,20 @@ class Upload:
             if self._at == self._size:
                 self._flush_tail()
 
-    def _flush_tail(self):
+    def _flush_tail(self) -> None:
         used, unit = self._tail_used, len(self._tail)
         for i in range(used, unit):
             self._tail[i] = 0xFF
         self._area.program(self._at - used, self._tail)
         self._tail_used = 0
 
-    def _erase_up_to(self, end):
+    def _erase_up_to(self, end: int) -> None:
         sector = self._area.sector
         while self._erased * sector < end:
             self._area.erase(self._erased)
             self._erased += 1
 
-    def _end(self):
+    def _end(self) -> dict:
         response = {"off": self._at}
         if self._sha:
             sha = hashlib.sha256()

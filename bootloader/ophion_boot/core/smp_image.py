@@ -1,12 +1,15 @@
 """SMP group 1, image management: what the slots hold, which image runs next, uploads, erase."""
 
 from ophion_boot.compat import const
-from ophion_boot.core.receive import UploadError
+from ophion_boot.core.area import Area
+from ophion_boot.core.eventlog import EventLog
+from ophion_boot.core.receive import Upload, UploadError
 from ophion_boot.core.smp_session import SmpError, argument, not_supported
-from ophion_boot.core.swap_offset import StrategyError
-from ophion_boot.core.verify import VerifyError
+from ophion_boot.core.strategy import StrategyError
+from ophion_boot.core.verify import Image, Verifier, VerifyError
 from ophion_boot.fmt import FormatError
 from ophion_boot.fmt.image import signature_tlvs
+from ophion_boot.fmt.smp import Request
 from ophion_boot.fmt.trailer import PERM, REVERT
 
 GROUP = 1
@@ -27,7 +30,7 @@ _V1 = {8: 5, 9: 6, 14: 3, 20: 3, 21: 3, 22: 3, 23: 3, 24: 3, 28: 6, 30: 3, 31: 3
 _IMAGES_MAX = const(1)
 
 
-def refusal(rc, reason):
+def refusal(rc: int, reason: str) -> SmpError:
     """The SmpError of this group for `rc`."""
     return SmpError(rc, reason, GROUP, _V1.get(rc, 1))
 
@@ -35,14 +38,16 @@ def refusal(rc, reason):
 class ImageGroup:
     """`running` is the verified Image that runs, or None in recovery."""
 
-    def __init__(self, strategy, verifier, upload, log, running):
+    def __init__(  # type: ignore[no-untyped-def]
+        self, strategy, verifier: Verifier, upload: Upload, log: EventLog, running: Image | None
+    ) -> None:
         self._strategy = strategy
         self._verifier = verifier
         self._upload = upload
         self._log = log
         self._running = running
 
-    def handle(self, request, args):
+    def handle(self, request: Request, args: dict) -> dict:
         """Answer one request of this group; raises SmpError."""
         command = request.command
         if command == _STATE:
@@ -55,7 +60,7 @@ class ImageGroup:
             return self._slot_info()
         raise not_supported(request)
 
-    def state(self):
+    def state(self) -> dict:
         """The image list: flags say what the next boot does (Zephyr img_mgmt_state.c)."""
         facts = self._strategy.facts()
         action, _ = self._strategy.decide()
@@ -75,7 +80,7 @@ class ImageGroup:
                 images.append(other)
         return {"images": images, "splitStatus": 0}
 
-    def _describe(self, area, slot):
+    def _describe(self, area: Area, slot: int) -> dict | None:
         try:
             header, _, _, entries, tlvs = self._verifier.read_layout(area, self._strategy.max_image_size)
             digest = bytes(signature_tlvs(entries, tlvs)[0])
@@ -92,7 +97,7 @@ class ImageGroup:
             "permanent": False,
         }
 
-    def _set_state(self, args):
+    def _set_state(self, args: dict) -> dict:
         confirm = argument(args, "confirm", bool, False)
         wanted = argument(args, "hash", (bytes, bytearray, memoryview))
         images = self.state()["images"]
@@ -107,7 +112,7 @@ class ImageGroup:
                 return self.state()
         raise refusal(_HASH_NOT_FOUND, "no image has that hash")
 
-    def _request(self, image, confirm):
+    def _request(self, image: dict, confirm: bool) -> None:
         if image["slot"] == 0:
             if not confirm:
                 raise refusal(_TEST_ACTIVE, "the image runs already")
@@ -123,13 +128,13 @@ class ImageGroup:
             raise refusal(_ALREADY_PENDING, str(e))
         self._upload.close()
 
-    def _confirm_running(self):
+    def _confirm_running(self) -> None:
         if self._running is None:
             raise refusal(_HASH_NOT_FOUND, "no image runs: this is recovery")
         if self._strategy.confirm():
             self._log.add("confirmed", self._running.version, "by the host")
 
-    def _take_chunk(self, args):
+    def _take_chunk(self, args: dict) -> dict:
         self._check_image_number(args)
         try:
             return self._upload.chunk(
@@ -143,7 +148,7 @@ class ImageGroup:
         except StrategyError as e:
             raise refusal(_NO_FREE_SLOT, str(e))
 
-    def _erase(self, args):
+    def _erase(self, args: dict) -> dict:
         slot = argument(args, "slot", int, 1)
         if slot != 1:
             raise refusal(_INVALID_SLOT, "slot %d is not the free one" % slot)
@@ -153,12 +158,12 @@ class ImageGroup:
         self._strategy.discard()
         return {}
 
-    def _slot_info(self):
+    def _slot_info(self) -> dict:
         size = self._strategy.max_image_size
         slots = [{"slot": 0, "size": size}, {"slot": 1, "size": size, "upload_image_id": 0}]
         return {"images": [{"image": 0, "slots": slots, "max_image_size": size}]}
 
-    def _check_image_number(self, args):
+    def _check_image_number(self, args: dict) -> None:
         number = argument(args, "image", int, 0)
         if number > _IMAGES_MAX:
             raise refusal(_INVALID_SLOT, "image %d is not on this device" % number)

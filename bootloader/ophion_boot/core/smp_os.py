@@ -1,7 +1,9 @@
 """SMP group 0, OS management: echo, reset, buffer parameters, bootloader information."""
 
 from ophion_boot.compat import const
+from ophion_boot.core.inbox import Inbox
 from ophion_boot.core.smp_session import SmpError, argument, not_supported
+from ophion_boot.fmt.smp import Request
 
 GROUP = 0
 _ECHO = const(0)
@@ -18,11 +20,11 @@ class OsGroup:
     """`inbox` tells the buffer parameters; `reset` is called with boot_mode (0 or 1) and returns
     at once: the shell resets after the response is out."""
 
-    def __init__(self, inbox, reset):
+    def __init__(self, inbox: Inbox, reset) -> None:  # type: ignore[no-untyped-def]
         self._inbox = inbox
         self._reset = reset
 
-    def handle(self, request, args):
+    def handle(self, request: Request, args: dict) -> dict:
         """Answer one request of this group; raises SmpError."""
         command = request.command
         if command == _ECHO:
@@ -39,7 +41,7 @@ class OsGroup:
             return self._bootloader_info(args)
         raise not_supported(request)
 
-    def _bootloader_info(self, args):
+    def _bootloader_info(self, args: dict) -> dict:
         query = argument(args, "query", str)
         if query is None:
             return {"bootloader": "MCUboot"}

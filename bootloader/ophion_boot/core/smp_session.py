@@ -20,7 +20,7 @@ class SmpError(Exception):
     """A refusal. `rc` is a code of `group`, or of SMP itself when `group` is None; `mgmt` is what
     a version 1 client is told instead (MCUmgr has only one set of codes there)."""
 
-    def __init__(self, rc, reason, group=None, mgmt=None):
+    def __init__(self, rc: int, reason: str, group: int | None = None, mgmt: int | None = None) -> None:
         super().__init__(reason)
         self.rc = rc
         self.reason = reason
@@ -28,12 +28,12 @@ class SmpError(Exception):
         self.mgmt = rc if mgmt is None else mgmt
 
 
-def not_supported(request):
+def not_supported(request: Request) -> SmpError:
     """The refusal of a command that this server does not have."""
     return SmpError(_ENOTSUP, "group %d has no command %d for that op" % (request.group, request.command))
 
 
-def argument(args, name, kind, default=None, required=False):
+def argument(args: dict, name: str, kind: type | tuple, default: object = None, required: bool = False):  # type: ignore[no-untyped-def]
     """`args[name]`, checked to be a `kind`; `default` when absent and not required."""
     if name not in args:
         if required:
@@ -53,12 +53,12 @@ class Session:
     `on_refusal(reason)` is told of every refused write, so that the reason can be read later.
     """
 
-    def __init__(self, groups, buf_size, on_refusal=None):
+    def __init__(self, groups: dict, buf_size: int, on_refusal=None) -> None:  # type: ignore[no-untyped-def]
         self._groups = groups
         self._buf_size = buf_size
         self._on_refusal = on_refusal
 
-    def handle(self, data):
+    def handle(self, data: bytes | memoryview) -> bytes | None:
         """The response to the request `data` (memoryview of one whole packet), or None for bytes
         that are not a request and have no sender to answer."""
         try:
@@ -72,7 +72,7 @@ class Session:
             response = request.response(encode({"rc": _EMSGSIZE}))
         return response
 
-    def _answer(self, request, payload):
+    def _answer(self, request: Request, payload: bytes | memoryview) -> dict:
         try:
             args = decode_map(payload)
             group = self._groups.get(request.group)
@@ -85,8 +85,10 @@ class Session:
             return self._refuse(request, e)
         except OSError as e:
             return self._refuse(request, SmpError(_EUNKNOWN, "flash error: %s" % e))
+        except ValueError as e:
+            return self._refuse(request, SmpError(_EUNKNOWN, str(e)))
 
-    def _refuse(self, request, error):
+    def _refuse(self, request: Request, error: SmpError) -> dict:
         if request.write and self._on_refusal and error.group is not None:
             self._on_refusal(error.reason)
         if request.version == 0:

@@ -5,17 +5,15 @@ slot; each step copies one sector to the other side, and its source stays whole 
 that the copy is. SPEC.md 4 has the steps, DESIGN.md why no cut of power can lose an image.
 """
 
+from ophion_boot.core.area import Area
 from ophion_boot.core.decide import Facts, decide
 from ophion_boot.core.journal import TRIALS_MAX, Journal, trailer_bytes
 from ophion_boot.core.slot import Slot
+from ophion_boot.core.strategy import StrategyError
 from ophion_boot.fmt import trailer
 from ophion_boot.fmt.image import header_magic
 
 NAME = "swap_offset"
-
-
-class StrategyError(ValueError):
-    """The request does not fit the state of the slots; `str(error)` says why."""
 
 
 class SwapOffset:
@@ -27,7 +25,7 @@ class SwapOffset:
 
     name = NAME
 
-    def __init__(self, primary, secondary, buf, trials=3, feed=None):
+    def __init__(self, primary: Area, secondary: Area, buf: bytearray, trials: int = 3, feed=None) -> None:  # type: ignore[no-untyped-def]
         if not 1 <= trials <= TRIALS_MAX:
             raise StrategyError("trials is %d, not 1..%d" % (trials, TRIALS_MAX))
         self._sector = primary.sector
@@ -48,25 +46,25 @@ class SwapOffset:
 
     # What the slots hold
 
-    def active(self):
+    def active(self) -> Area:
         """The area of the image that runs."""
         return self.primary.area.part(0, self.max_image_size)
 
-    def other(self):
+    def other(self) -> Area:
         """The area of the other image: an update one sector in, a swapped-out image at the start."""
         head = bytearray(4)
         self.secondary.area.read(0, head)
         return self.secondary.area.part(0 if header_magic(head) else self._sector, self.max_image_size)
 
-    def staged(self):
+    def staged(self) -> Area:
         """The area where an update lies."""
         return self.secondary.area.part(self._sector, self.max_image_size)
 
-    def swapped_out(self):
+    def swapped_out(self) -> Area:
         """The area where the image lies that a swap took out of the primary slot."""
         return self.secondary.area.part(0, self.max_image_size)
 
-    def facts(self):
+    def facts(self) -> Facts:
         """What the trailers say, for `decide`."""
         pri, sec = self.primary, self.secondary
         ok, done = trailer.IMAGE_OK, trailer.COPY_DONE
@@ -82,13 +80,13 @@ class SwapOffset:
             left,
         )
 
-    def decide(self):
+    def decide(self) -> tuple[int, str]:
         """The swap type of the next boot and the reason for it."""
         return decide(self.facts())
 
     # What applications and operators ask for
 
-    def begin_upload(self):
+    def begin_upload(self) -> None:
         """Make the secondary slot free for a new image: no request and no header stays behind.
 
         Raises StrategyError while the image there is wanted.
@@ -100,14 +98,14 @@ class SwapOffset:
             raise StrategyError("an update is pending: the next boot installs it")
         self.discard()
 
-    def discard(self):
+    def discard(self) -> None:
         """Forget what the secondary slot holds, whatever it is: its request first, then its headers."""
         self.secondary.erase_trailer()
         for sector in (0, 1):
             if not self.secondary.sector_blank(sector):
                 self.secondary.area.erase(sector)
 
-    def set_pending(self, permanent):
+    def set_pending(self, permanent: bool) -> None:
         """Ask the next boot to install the staged image, on trial or for good."""
         facts = self.facts()
         if facts.on_trial:
@@ -117,14 +115,14 @@ class SwapOffset:
                 return
         self._request(permanent)
 
-    def confirm(self):
+    def confirm(self) -> bool:
         """Let the running image stay; True when it was on trial until now."""
         if not self.facts().on_trial:
             return False
         self.primary.write_flag(trailer.IMAGE_OK)
         return True
 
-    def count_trial(self):
+    def count_trial(self) -> tuple[int, int] | None:
         """Count this boot, before the image runs; returns (boot, boots) or None when not on trial."""
         if not self.facts().on_trial:
             return None
@@ -133,7 +131,7 @@ class SwapOffset:
 
     # What the bootloader does
 
-    def install(self, swap_type, old_size, new_size):
+    def install(self, swap_type: int, old_size: int, new_size: int) -> None:
         """Swap the staged image in: `old_size` and `new_size` are the bytes of the two images.
 
         The request in the secondary trailer must be in flash before the primary trailer is erased:
@@ -144,7 +142,7 @@ class SwapOffset:
         self._begin(swap_type, old_size, new_size)
         self._run(swap_type, old_size, new_size)
 
-    def revert(self, new_size, old_size):
+    def revert(self, new_size: int, old_size: int) -> None:
         """Swap the swapped-out image (`old_size` bytes) back for the one that failed (`new_size`)."""
         if not self._revert_noted():
             self.secondary.erase_trailer()
@@ -152,7 +150,7 @@ class SwapOffset:
         self._begin(trailer.REVERT, new_size, old_size)
         self._run(trailer.REVERT, new_size, old_size)
 
-    def resume(self):
+    def resume(self) -> int | None:
         """Finish a swap that a reset interrupted; its type, or None when there was none.
 
         While the secondary trailer still holds the request, nothing was copied yet, and what the
@@ -169,12 +167,12 @@ class SwapOffset:
         self._run(*record)
         return record[0]
 
-    def keep(self):
+    def keep(self) -> None:
         """End a trial whose way back is lost: the image that runs stays."""
         self.primary.write_flag(trailer.IMAGE_OK)
         self.secondary.erase_trailer()
 
-    def _request(self, permanent):
+    def _request(self, permanent: bool) -> None:
         slot = self.secondary
         slot.erase_trailer()
         slot.write_field(trailer.SWAP_INFO, bytes((trailer.PERM if permanent else trailer.TEST,)))
@@ -182,11 +180,11 @@ class SwapOffset:
             slot.write_flag(trailer.IMAGE_OK)
         slot.write_magic()
 
-    def _revert_noted(self):
+    def _revert_noted(self) -> bool:
         record = self._note.read()
         return record is not None and record[0] == trailer.REVERT
 
-    def _begin(self, swap_type, pri_size, sec_size):
+    def _begin(self, swap_type: int, pri_size: int, sec_size: int) -> None:
         pri = self.primary
         pri.erase_trailer()
         self._journal.write(swap_type, pri_size, sec_size)
@@ -194,7 +192,7 @@ class SwapOffset:
         pri.write_field(trailer.SWAP_SIZE, max(pri_size, sec_size).to_bytes(4, "little"))
         pri.write_magic()
 
-    def _run(self, swap_type, pri_size, sec_size):
+    def _run(self, swap_type: int, pri_size: int, sec_size: int) -> None:
         self.secondary.erase_trailer()
         pri_sectors, sec_sectors = self._sectors(pri_size), self._sectors(sec_size)
         if swap_type == trailer.REVERT:
@@ -203,7 +201,7 @@ class SwapOffset:
             self._swap_in(pri_sectors, sec_sectors)
         self._finish(swap_type)
 
-    def _swap_in(self, old, new):
+    def _swap_in(self, old: int, new: int) -> None:
         """Old to the secondary slot, new to the primary one; from the first sector up."""
         pri, sec = self.primary.area, self.secondary.area
         for i in range(max(old, new)):
@@ -212,7 +210,7 @@ class SwapOffset:
             if i < new:
                 self._step(2 * i + 1, sec, i + 1, pri, i)
 
-    def _swap_back(self, new, old):
+    def _swap_back(self, new: int, old: int) -> None:
         """The mirror of `_swap_in`: from the last sector down, so that no source is overwritten."""
         pri, sec = self.primary.area, self.secondary.area
         for i in range(max(old, new) - 1, -1, -1):
@@ -223,7 +221,7 @@ class SwapOffset:
         if not self.secondary.sector_blank(0):
             sec.erase(0)
 
-    def _step(self, number, source, source_sector, target, target_sector):
+    def _step(self, number: int, source: Area, source_sector: int, target: Area, target_sector: int) -> None:
         if self._journal.done(number):
             return
         self._feed()
@@ -232,10 +230,10 @@ class SwapOffset:
         target.program(target_sector * self._sector, self._buf)
         self._journal.mark(number)
 
-    def _finish(self, swap_type):
+    def _finish(self, swap_type: int) -> None:
         if swap_type != trailer.TEST:
             self.primary.write_flag(trailer.IMAGE_OK)
         self.primary.write_flag(trailer.COPY_DONE)
 
-    def _sectors(self, size):
+    def _sectors(self, size: int) -> int:
         return -(-min(size, self.max_image_size) // self._sector)

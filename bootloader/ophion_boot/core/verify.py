@@ -2,6 +2,7 @@
 
 import hashlib
 
+from ophion_boot.core.area import Area
 from ophion_boot.crypto import CryptoError
 from ophion_boot.crypto.ed25519 import verify as ed25519_verify
 from ophion_boot.fmt import FormatError
@@ -15,7 +16,7 @@ class VerifyError(ValueError):
 class Image:
     """A verified image: where its payload lies in its area and what it calls itself (bytes)."""
 
-    def __init__(self, header, digest, total, protected):
+    def __init__(self, header: Header, digest: bytes, total: int, protected: list | tuple) -> None:
         self.header = header
         self.hash = digest
         self.total = total
@@ -32,11 +33,11 @@ class Verifier:
     of the key's SubjectPublicKeyInfo as imgtool writes it.
     """
 
-    def __init__(self, keys, buf):
+    def __init__(self, keys: list[tuple[bytes, bytes]], buf: bytearray) -> None:
         self._keys = keys
         self._buf = memoryview(buf)
 
-    def read_layout(self, area, max_size):
+    def read_layout(self, area: Area, max_size: int) -> tuple[Header, int, list | tuple, list, bytearray]:
         """Header and TLVs without any signature: (Header, total bytes, protected, entries, tlvs).
 
         Sizes are checked before they are used. `max_size` is the most an image may take, in bytes.
@@ -47,7 +48,7 @@ class Verifier:
         except FormatError as e:
             raise VerifyError(str(e))
 
-    def verify(self, area, max_size):
+    def verify(self, area: Area, max_size: int) -> Image:
         """Return the Image in `area` when its digest is right and a trusted key signed it.
 
         Raises VerifyError with the reason; flash faults are OSError.
@@ -66,13 +67,13 @@ class Verifier:
             raise VerifyError("signature: " + str(e))
         return Image(header, found, total, protected)
 
-    def digest(self, area, size):
+    def digest(self, area: Area, size: int) -> bytes:
         """SHA-256 of the first `size` bytes of `area`, read one sector at a time."""
         sha = hashlib.sha256()
         hash_into(sha, area, size, self._buf)
         return sha.digest()
 
-    def _layout(self, area, limit):
+    def _layout(self, area: Area, limit: int) -> tuple[Header, int, list | tuple, list, bytearray]:
         if limit < 32:
             raise FormatError("area is shorter than a header")
         head = self._buf[:32]
@@ -81,7 +82,7 @@ class Verifier:
         at = header.signed_size
         if at + 4 > limit:
             raise FormatError("image of %d bytes and its TLVs do not fit in %d" % (at, limit))
-        protected = ()
+        protected: list | tuple = ()
         if header.protect_size:
             block = self._read_tlvs(area, at - header.protect_size, limit, True)
             if len(block) != header.protect_size:
@@ -92,7 +93,7 @@ class Verifier:
         tlvs = self._read_tlvs(area, at, limit, False)
         return header, at + len(tlvs), protected, parse_tlvs(tlvs, False), tlvs
 
-    def _read_tlvs(self, area, at, limit, protected):
+    def _read_tlvs(self, area: Area, at: int, limit: int, protected: bool) -> bytearray:
         info = self._buf[:4]
         area.read(at, info)
         size = area_size(info, protected)
@@ -102,14 +103,14 @@ class Verifier:
         area.read(at, block)
         return block
 
-    def _key(self, key_hash):
+    def _key(self, key_hash: bytes) -> bytes:
         for known, key in self._keys:
             if known == key_hash:
                 return key
         raise VerifyError("signed by an unknown key (key hash %s...)" % key_hash[:4].hex())
 
 
-def hash_into(sha, area, size, buf):
+def hash_into(sha: hashlib.sha256, area: Area, size: int, buf: memoryview) -> None:
     """Feed the first `size` bytes of `area` to `sha` through `buf`; allocates nothing for whole buffers."""
     step = len(buf)
     at = 0

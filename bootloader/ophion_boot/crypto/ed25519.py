@@ -19,7 +19,7 @@ _IDENTITY = (0, 1, 1, 0)
 _WINDOW = 5
 
 
-def verify(public_key, message, signature):
+def verify(public_key: bytes, message: bytes, signature: bytes) -> None:
     """Raise CryptoError unless `signature` (64 bytes) of `message` by `public_key` (32 bytes) is valid."""
     if len(public_key) != 32 or len(signature) != 64:
         raise CryptoError(
@@ -38,7 +38,7 @@ def verify(public_key, message, signature):
         raise CryptoError("it does not match")
 
 
-def _check_order(encoded, name):
+def _check_order(encoded: bytes, name: str) -> None:
     y = int.from_bytes(encoded, "little") & ((1 << 255) - 1)
     if y >= _P:
         raise CryptoError(name + " is not canonical")
@@ -46,14 +46,14 @@ def _check_order(encoded, name):
         raise CryptoError(name + " has a small order")
 
 
-def _has_order_eight(y):
+def _has_order_eight(y: int) -> bool:
     # Doubling a point of order 8 gives one of order 4, whose y is 0: so x^2 + y^2 = 0, and the curve
     # equation -x^2 + y^2 = 1 + d x^2 y^2 becomes d y^4 + 2 y^2 - 1 = 0.
     yy = y * y % _P
     return (_D * yy % _P * yy + 2 * yy - 1) % _P == 0
 
 
-def _decode(encoded):
+def _decode(encoded: bytes) -> tuple:
     number = int.from_bytes(encoded, "little")
     y = number & ((1 << 255) - 1)
     u = (y * y - 1) % _P
@@ -70,14 +70,14 @@ def _decode(encoded):
     return x, y, 1, x * y % _P
 
 
-def _encode(point):
+def _encode(point: tuple) -> bytes:
     inverse = pow(point[2], _P - 2, _P)
     x = point[0] * inverse % _P
     y = point[1] * inverse % _P
     return (y | (x & 1) << 255).to_bytes(32, "little")
 
 
-def _double(p):
+def _double(p: tuple) -> tuple:
     x, y, z, _ = p
     a = x * x % _P
     b = y * y % _P
@@ -88,7 +88,7 @@ def _double(p):
     return e * f % _P, g * h % _P, f * g % _P, e * h % _P
 
 
-def _add(p, q):
+def _add(p: tuple, q: tuple) -> tuple:
     """p + q, where q is (Y-X, Y+X, 2Z, 2dT)."""
     a = (p[1] - p[0]) * q[0] % _P
     b = (p[1] + p[0]) * q[1] % _P
@@ -101,11 +101,11 @@ def _add(p, q):
     return e * f % _P, g * h % _P, f * g % _P, e * h % _P
 
 
-def _prepare(p):
+def _prepare(p: tuple) -> tuple:
     return (p[1] - p[0]) % _P, (p[1] + p[0]) % _P, 2 * p[2] % _P, _D2 * p[3] % _P
 
 
-def _odd_multiples(p):
+def _odd_multiples(p: tuple) -> list[tuple]:
     """[1p, 3p, 5p ...], ready to be added."""
     twice = _prepare(_double(p))
     table = [_prepare(p)]
@@ -115,16 +115,16 @@ def _odd_multiples(p):
     return table
 
 
-_base = []
+_base: list[tuple] = []
 
 
-def _base_table():
+def _base_table() -> list[tuple]:
     if not _base:
         _base.extend(_odd_multiples(_decode(_BASE_Y.to_bytes(32, "little"))))
     return _base
 
 
-def _signed_digits(n):
+def _signed_digits(n: int) -> bytearray:
     """The windowed non-adjacent form of `n`, lowest first: odd digits, offset by 128, or 128 for 0."""
     digits = bytearray(b"\x80" * 256)
     at = 0
@@ -140,7 +140,7 @@ def _signed_digits(n):
     return digits
 
 
-def _double_product(m, table_m, n, table_n):
+def _double_product(m: int, table_m: list[tuple], n: int, table_n: list[tuple]) -> tuple:
     """m times the point of `table_m` plus n times the point of `table_n`."""
     digits_m, digits_n = _signed_digits(m), _signed_digits(n)
     point = _IDENTITY
@@ -153,7 +153,7 @@ def _double_product(m, table_m, n, table_n):
     return point
 
 
-def _add_digit(point, table, digit):
+def _add_digit(point: tuple, table: list[tuple], digit: int) -> tuple:
     if digit > 0:
         return _add(point, table[digit >> 1])
     low, high, z2, t2 = table[-digit >> 1]

@@ -7,8 +7,8 @@ _START = (
 )  # fmt: skip
 
 
-def _primes(count):
-    found = []
+def _primes(count: int) -> list[int]:
+    found: list[int] = []
     n = 2
     while len(found) < count:
         if all(n % p for p in found):
@@ -17,7 +17,7 @@ def _primes(count):
     return found
 
 
-def _cube_root_fraction(p):
+def _cube_root_fraction(p: int) -> int:
     """The first 64 bits behind the point of the cube root of `p` (FIPS 180-4, 4.2.3)."""
     low, high = 0, 8 << 64
     target = p << 192
@@ -30,17 +30,17 @@ def _cube_root_fraction(p):
     return low & _MASK
 
 
-_k = []
+_k: list[int] = []
 
 
-def _round_constants():
+def _round_constants() -> list[int]:
     """The 80 constants, made at first use: as numbers in the source they would be the larger part."""
     if not _k:
         _k.extend([_cube_root_fraction(p) for p in _primes(80)])
     return _k
 
 
-def sha512(data):
+def sha512(data: bytes | memoryview) -> bytes:
     """The 64 byte digest of `data` (bytes or memoryview)."""
     length = len(data)
     padded = bytes(data) + b"\x80" + bytes(-(length + 17) % 128) + (8 * length).to_bytes(16, "big")
@@ -50,7 +50,7 @@ def sha512(data):
     return b"".join([word.to_bytes(8, "big") for word in state])
 
 
-def _block(state, data, at):
+def _block(state: list[int], data: bytes, at: int) -> None:
     w = [int.from_bytes(data[i : i + 8], "big") for i in range(at, at + 128, 8)]
     for i in range(16, 80):
         # A word beside itself makes a rotation one shift (both halves in one number).

@@ -18,7 +18,7 @@ _BREAK = const(0xFF)
 _BREAK_MARK = object()
 
 
-def decode_map(data):
+def decode_map(data: bytes | memoryview) -> dict:
     """Decode one map that fills `data` exactly; no bytes at all are an empty map (some clients)."""
     if not len(data):
         return {}
@@ -32,19 +32,19 @@ def decode_map(data):
 
 
 class _Decoder:
-    def __init__(self, data):
+    def __init__(self, data: bytes | memoryview) -> None:
         self.data = memoryview(data)
         self.at = 0
         self.items = 0
 
-    def item(self, depth):
+    def item(self, depth: int) -> object:
         """The next item; `_BREAK_MARK` for the end of an indefinite one (only valid inside one)."""
         value = self._any(depth)
         if value is _BREAK_MARK:
             raise FormatError("CBOR: break outside an indefinite item at +%d" % (self.at - 1))
         return value
 
-    def _any(self, depth):
+    def _any(self, depth: int) -> object:
         self.items += 1
         if depth > _DEPTH_MAX or self.items > _ITEMS_MAX:
             raise FormatError("CBOR: nested deeper than %d or more than %d items" % (_DEPTH_MAX, _ITEMS_MAX))
@@ -71,7 +71,7 @@ class _Decoder:
             return self._map(argument, depth)
         return self.item(depth + 1)
 
-    def _take(self, count):
+    def _take(self, count: int) -> memoryview:
         end = self.at + count
         if end > len(self.data):
             raise FormatError(
@@ -81,64 +81,64 @@ class _Decoder:
         self.at = end
         return piece
 
-    def _argument(self, info):
+    def _argument(self, info: int) -> int:
         if info < 24:
             return info
         if info > 27:
             raise FormatError("CBOR: reserved length code %d at +%d" % (info, self.at - 1))
         return int.from_bytes(self._take(1 << (info - 24)), "big")
 
-    def _text(self, piece):
+    def _text(self, piece: memoryview) -> str:
         try:
             return str(piece, "utf-8")
         except (UnicodeError, ValueError):
             raise FormatError("CBOR: text is not UTF-8 before +%d" % self.at)
 
-    def _array(self, count, depth):
+    def _array(self, count: int, depth: int) -> list:
         if count > _ITEMS_MAX:
             raise FormatError("CBOR: array of %d items" % count)
         return [self.item(depth + 1) for _ in range(count)]
 
-    def _map(self, count, depth):
+    def _map(self, count: int, depth: int) -> dict:
         if count > _ITEMS_MAX:
             raise FormatError("CBOR: map of %d pairs" % count)
-        out = {}
+        out: dict = {}
         for _ in range(count):
             self._pair(out, self.item(depth + 1), depth)
         return out
 
-    def _pair(self, out, key, depth):
+    def _pair(self, out: dict, key: object, depth: int) -> None:
         if not isinstance(key, (str, int)):
             raise FormatError("CBOR: a map key is neither text nor number before +%d" % self.at)
         if key in out:
             raise FormatError("CBOR: map key %r stands twice" % key)
         out[key] = self.item(depth + 1)
 
-    def _indefinite(self, major, depth):
+    def _indefinite(self, major: int, depth: int) -> object:
         if major == 5:
-            out = {}
+            out: dict = {}
             for key in self._until_break(depth):
                 self._pair(out, key, depth)
             return out
         if major == 4:
             return list(self._until_break(depth))
         if major in (2, 3):
-            parts = []
+            parts: list = []
             for part in self._until_break(depth):
                 if isinstance(part, str) != (major == 3) or not isinstance(part, (str, memoryview)):
                     raise FormatError("CBOR: a string is made of other parts before +%d" % self.at)
-                parts.append(part if major == 3 else bytes(part))
+                parts.append(part if isinstance(part, str) else bytes(part))
             return "".join(parts) if major == 3 else memoryview(b"".join(parts))
         raise FormatError("CBOR: type %d cannot be indefinite at +%d" % (major, self.at - 1))
 
-    def _until_break(self, depth):
+    def _until_break(self, depth: int):  # type: ignore[no-untyped-def]
         while True:
             value = self._any(depth + 1)
             if value is _BREAK_MARK:
                 return
             yield value
 
-    def _simple(self, info):
+    def _simple(self, info: int) -> bool | float | None:
         if info == 20:
             return False
         if info == 21:
@@ -154,7 +154,7 @@ class _Decoder:
         raise FormatError("CBOR: simple value %d at +%d" % (info, self.at - 1))
 
 
-def _half(bits):
+def _half(bits: int) -> float:
     """An IEEE 754 half precision number (RFC 8949, appendix D)."""
     exponent, fraction = bits >> 10 & 31, bits & 1023
     if exponent == 31:
@@ -166,14 +166,14 @@ def _half(bits):
     return -value if bits >> 15 else value
 
 
-def encode(value):
+def encode(value: object) -> bytes:
     """The bytes of `value`: dict, list, tuple, str, bytes, memoryview, int, bool or None."""
     out = bytearray()
     _encode(out, value)
     return bytes(out)
 
 
-def _head(out, major, argument):
+def _head(out: bytearray, major: int, argument: int) -> None:
     if argument < 24:
         out.append(major << 5 | argument)
         return
@@ -186,7 +186,7 @@ def _head(out, major, argument):
     out.extend(argument.to_bytes(1 << size, "big"))
 
 
-def _encode(out, value):
+def _encode(out: bytearray, value: object) -> None:
     if value is None:
         out.append(0xF6)
     elif isinstance(value, bool):

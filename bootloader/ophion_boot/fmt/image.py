@@ -45,7 +45,7 @@ _TLVS_MAX = const(64)
 class Header:
     """The 32 bytes at the start of an image; sizes in bytes, `version` is (major, minor, rev, build)."""
 
-    def __init__(self, data):
+    def __init__(self, data: bytes | bytearray | memoryview) -> None:
         """Parse and check `data` (at least 32 bytes); raise FormatError."""
         if len(data) < _HEADER_BYTES:
             raise FormatError("image is shorter than its 32 byte header")
@@ -68,7 +68,7 @@ class Header:
             raise FormatError("payload is empty")
         self._check_flags()
 
-    def _check_flags(self):
+    def _check_flags(self) -> None:
         if self.flags & _FLAG_ENCRYPTED:
             raise FormatError("flags %#x: encrypted, and this build has no decryption" % self.flags)
         if self.flags & _FLAG_NON_BOOTABLE:
@@ -79,27 +79,27 @@ class Header:
             raise FormatError("flags %#x: unknown bits" % self.flags)
 
     @property
-    def signed_size(self):
+    def signed_size(self) -> int:
         """Bytes that the digest covers: header, payload and protected TLVs."""
         return self.hdr_size + self.img_size + self.protect_size
 
-    def version_text(self):
+    def version_text(self) -> str:
         """`major.minor.rev`, and `.build` when it is not 0 (as MCUmgr writes it)."""
         return version_text(self.version)
 
 
-def version_text(version):
+def version_text(version: tuple) -> str:
     """Write (major, minor, rev, build) as MCUmgr does."""
     text = "%d.%d.%d" % tuple(version[:3])
     return text + ".%d" % version[3] if version[3] else text
 
 
-def header_magic(data):
+def header_magic(data: bytes | bytearray | memoryview) -> bool:
     """True when `data` (at least 4 bytes) starts like an image."""
     return len(data) >= 4 and struct.unpack_from("<I", data, 0)[0] == _MAGIC
 
 
-def area_size(info, protected):
+def area_size(info: bytes | bytearray | memoryview, protected: bool) -> int:
     """Size in bytes of the TLV area whose 4 byte info header is `info`; raise FormatError."""
     magic, total = struct.unpack_from("<HH", info, 0)
     wanted = _INFO_MAGIC_PROTECTED if protected else _INFO_MAGIC
@@ -111,7 +111,7 @@ def area_size(info, protected):
     return total
 
 
-def parse_tlvs(area, protected):
+def parse_tlvs(area: bytes | bytearray | memoryview, protected: bool) -> list[tuple[int, int, int]]:
     """Parse one TLV area, info header included, into [(type, offset in area, length)].
 
     Raises FormatError for a type that may not stand here, stands twice, or runs over the end.
@@ -120,7 +120,7 @@ def parse_tlvs(area, protected):
     name = "protected TLV" if protected else "TLV"
     if end > len(area):
         raise FormatError("%s area: size %d is beyond the %d bytes there" % (name, end, len(area)))
-    entries = []
+    entries: list[tuple[int, int, int]] = []
     at = _INFO_BYTES
     while at < end:
         if at + 4 > end:
@@ -136,7 +136,7 @@ def parse_tlvs(area, protected):
     return entries
 
 
-def _check_type(kind, protected, entries, name):
+def _check_type(kind: int, protected: bool, entries: list[tuple[int, int, int]], name: str) -> None:
     if kind in (0, 0xFFFF):
         raise FormatError("%s type %#06x is reserved" % (name, kind))
     if not protected and kind not in _UNPROTECTED:
@@ -149,7 +149,7 @@ def _check_type(kind, protected, entries, name):
                 raise FormatError("%s type %#06x stands twice" % (name, kind))
 
 
-def find(entries, kind):
+def find(entries: list[tuple[int, int, int]], kind: int) -> int:
     """Index of the TLV `kind` in `entries`, or -1."""
     for i in range(len(entries)):
         if entries[i][0] == kind:
@@ -157,7 +157,7 @@ def find(entries, kind):
     return -1
 
 
-def signature_tlvs(entries, area):
+def signature_tlvs(entries: list[tuple[int, int, int]], area: bytes | bytearray) -> tuple[memoryview, ...]:
     """The (digest, key hash, signature) memoryviews of an Ed25519 image, from its unprotected area.
 
     Exactly one digest, one key hash and one signature, the key hash before the signature it chooses
@@ -177,7 +177,7 @@ def signature_tlvs(entries, area):
     return tuple(view[entries[i][1] : entries[i][1] + entries[i][2]] for i in (digest, key, signature))
 
 
-def _only(entries, family, wanted, length, name):
+def _only(entries: list[tuple[int, int, int]], family: tuple, wanted: int, length: int, name: str) -> int:
     found = [i for i in range(len(entries)) if entries[i][0] in family]
     if not found:
         raise FormatError("no %s" % name)

@@ -10,7 +10,7 @@ _FORMAT = ">BBHHBB"
 _VERSION_MAX = const(1)
 
 
-def payload_length(data):
+def payload_length(data: bytes | memoryview) -> int:
     """Bytes of payload that the header at the start of `data` (at least 8 bytes) announces."""
     return data[2] << 8 | data[3]
 
@@ -18,7 +18,7 @@ def payload_length(data):
 class Request:
     """A request header: `version` 0 or 1, `op` 0 read or 2 write, `group`, `seq`, `command`."""
 
-    def __init__(self, data):
+    def __init__(self, data: bytes | memoryview) -> None:
         """Parse `data` (at least 8 bytes); raise FormatError for what is not a request."""
         if len(data) < HEADER_BYTES:
             raise FormatError("SMP: %d bytes are less than a header" % len(data))
@@ -31,16 +31,16 @@ class Request:
             raise FormatError("SMP: version %d is not known" % self.version)
 
     @property
-    def write(self):
+    def write(self) -> bool:
         return self.op == 2
 
-    def response(self, payload):
+    def response(self, payload: bytes) -> bytes:
         """The whole response to this request with `payload` (bytes)."""
         first = self.version << 3 | self.op + 1
         return struct.pack(_FORMAT, first, 0, len(payload), self.group, self.seq, self.command) + payload
 
 
-def pack_request(version, write, group, seq, command, payload):
+def pack_request(version: int, write: bool, group: int, seq: int, command: int, payload: bytes) -> bytes:
     """The bytes of a request (hosts and tests)."""
     first = version << 3 | (2 if write else 0)
     return struct.pack(_FORMAT, first, 0, len(payload), group, seq, command) + payload

@@ -16,6 +16,8 @@ import time
 import bluetooth
 
 from ophion_boot.compat import const
+from ophion_boot.core.inbox import Inbox
+from ophion_boot.core.smp_session import Session
 
 _IRQ_CENTRAL_CONNECT = const(1)
 _IRQ_CENTRAL_DISCONNECT = const(2)
@@ -39,15 +41,15 @@ _AD_NAME = const(9)
 _AD_SHORT_NAME = const(8)
 
 
-def _field(kind, data):
+def _field(kind: int, data: bytes) -> bytes:
     return struct.pack("BB", len(data) + 1, kind) + data
 
 
-def advertising(name, uuid):
+def advertising(name: str, uuid: bluetooth.UUID) -> tuple[bytes, bytes]:
     """(advertising data, scan response), at most 31 bytes each: the service there, the name here."""
     text = name.encode()
     name_field = _field(_AD_NAME, text) if len(text) <= 29 else _field(_AD_SHORT_NAME, text[:29])
-    return _field(_AD_FLAGS, b"\x06") + _field(_AD_UUID128, bytes(uuid)), name_field
+    return _field(_AD_FLAGS, b"\x06") + _field(_AD_UUID128, bytes(uuid)), name_field  # type: ignore[call-overload]
 
 
 class BleServer:
@@ -57,7 +59,7 @@ class BleServer:
     `notify` (optional) is called from the handler when there is something for `poll` to do.
     """
 
-    def __init__(self, ble, name, inbox, session, restart, notify=None):
+    def __init__(self, ble, name: str, inbox: Inbox, session: Session, restart, notify=None) -> None:  # type: ignore[no-untyped-def]
         self._ble = ble
         self._name = name
         self._inbox = inbox
@@ -68,15 +70,15 @@ class BleServer:
         self._mtu = 23
         self._last_ms = 0
         self._advertise = False
-        self._out = b""
+        self._out: bytes | memoryview = b""
         self._out_at = 0
-        self._reset_at = None
+        self._reset_at: int | None = None
         self._reset_mode = 0
         self._handle = -1
         self._irq_method = self._irq
         self.connections = 0
 
-    def start(self):
+    def start(self) -> None:
         """Switch the radio on, register the service and advertise."""
         ble = self._ble
         ble.active(True)
@@ -90,30 +92,30 @@ class BleServer:
         ble.irq(self._irq_method)
         self._start_advertising()
 
-    def stop(self):
+    def stop(self) -> None:
         """Switch the radio off: whoever comes next owns it."""
         self._ble.irq(None)
         self._ble.active(False)
         self._connection = -1
 
-    def connected(self):
+    def connected(self) -> bool:
         """True while a central is connected."""
         return self._connection >= 0
 
-    def reachable(self):
+    def reachable(self) -> bool:
         """True when a central can find the service or uses it."""
         return self._handle >= 0 and (self.connected() or not self._advertise)
 
-    def request_reset(self, boot_mode):
+    def request_reset(self, boot_mode: int) -> None:
         """Reset soon, when the answer is out (a client waits for it)."""
         self._reset_mode = boot_mode
-        self._reset_at = time.ticks_add(time.ticks_ms(), _RESET_DELAY_MS)
+        self._reset_at = time.ticks_add(time.ticks_ms(), _RESET_DELAY_MS)  # type: ignore[assignment]
 
-    def busy(self):
+    def busy(self) -> bool:
         """True when `poll` has something to wait for that no event announces."""
         return bool(self._out) or self._reset_at is not None or self._advertise or self._inbox.partial()
 
-    def poll(self):
+    def poll(self) -> None:
         """Do what is due: answer one request, go on sending, advertise, reset. Never blocks."""
         if self._advertise:
             self._start_advertising()
@@ -127,19 +129,21 @@ class BleServer:
         if self._reset_at is not None and not self._out and time.ticks_diff(now, self._reset_at) >= 0:
             self._restart(self._reset_mode)
 
-    def _answer(self):
+    def _answer(self) -> None:
         request = self._inbox.take()
         if request is None:
             return
         connection = self._inbox.tag()
-        response = self._session.handle(request)
-        self._inbox.release()
+        try:
+            response = self._session.handle(request)
+        finally:
+            self._inbox.release()
         if response is not None and connection == self._connection:
             self._out = memoryview(response)
             self._out_at = 0
             self._send()
 
-    def _send(self):
+    def _send(self) -> None:
         step = self._mtu - _ATT_OVERHEAD
         while self._out and self.connected():
             piece = self._out[self._out_at : self._out_at + step]
@@ -154,14 +158,14 @@ class BleServer:
                 break
         self._out = b""
 
-    def _start_advertising(self):
+    def _start_advertising(self) -> None:
         self._advertise = False
         try:
             self._ble.gap_advertise(_ADVERTISE_US, adv_data=self._adv, resp_data=self._scan)
         except OSError:
             self._advertise = True
 
-    def _irq(self, event, data):
+    def _irq(self, event: int, data: tuple) -> None:
         try:
             self._on_event(event, data)
         except Exception:
@@ -169,11 +173,11 @@ class BleServer:
         if self._notify:
             self._notify()
 
-    def _on_event(self, event, data):
+    def _on_event(self, event: int, data: tuple) -> None:
         if event == _IRQ_GATTS_WRITE:
             connection, handle = data
             if handle == self._handle:
-                self._last_ms = time.ticks_ms()
+                self._last_ms = time.ticks_ms()  # type: ignore[assignment]
                 self._inbox.put(self._ble.gatts_read(handle), connection)
         elif event == _IRQ_CENTRAL_CONNECT:
             self._connection = data[0]

@@ -8,6 +8,7 @@ record being written. SPEC.md 5 has the bytes.
 import binascii
 import struct
 
+from ophion_boot.core.area import Area
 from ophion_boot.fmt import FormatError
 from ophion_boot.fmt.cbor import decode_map, encode
 
@@ -19,22 +20,22 @@ _HEAD_BYTES = 16
 class FlashCells:
     """Named byte strings in `area` (two sectors); all of them together must fit in half a sector."""
 
-    def __init__(self, area):
+    def __init__(self, area: Area) -> None:
         self._area = area
         self._sector = area.sector
-        self._values = {}
+        self._values: dict = {}
         self._number = 0
         self._at = 0
         self._end = 0
         for sector in range(2):
             self._scan(sector)
 
-    def load(self, name):
+    def load(self, name: str) -> bytes | None:
         """The bytes stored under `name`, or None."""
         value = self._values.get(name)
         return None if value is None else bytes(value)
 
-    def store(self, name, data):
+    def store(self, name: str, data: bytes) -> None:
         """Store `data` (bytes) under `name`; raises ValueError when the cells would not fit."""
         values = dict(self._values)
         values[name] = bytes(data)
@@ -53,16 +54,19 @@ class FlashCells:
         self._number = number
         self._values = values
 
-    def _next_sector(self):
+    def _next_sector(self) -> None:
         sector = 0 if self._number == 0 or self._end == 2 * self._sector else 1
         self._area.erase(sector)
         self._at = sector * self._sector
         self._end = self._at + self._sector
 
-    def _scan(self, sector):
+    def _scan(self, sector: int) -> None:
         """Take the newest record of `sector`, if it is newer than what is known."""
         data = bytearray(self._sector)
-        self._area.read(sector * self._sector, data)
+        try:
+            self._area.read(sector * self._sector, data)
+        except OSError:
+            return  # what cannot be read is lost; the boot goes on
         at = 0
         while at + _HEAD_BYTES <= self._sector:
             magic, number, size, _, crc = struct.unpack_from(_HEAD, data, at)
@@ -79,7 +83,7 @@ class FlashCells:
         if self._end == (sector + 1) * self._sector:
             self._at = self._first_blank(data, at, sector)
 
-    def _take(self, sector, number, body):
+    def _take(self, sector: int, number: int, body: bytes) -> None:
         try:
             self._values = decode_map(body)
         except FormatError:
@@ -87,11 +91,11 @@ class FlashCells:
         self._number = number
         self._end = (sector + 1) * self._sector
 
-    def _first_blank(self, data, at, sector):
+    def _first_blank(self, data: bytearray, at: int, sector: int) -> int:
         """Where the next record may go: after a torn record nowhere in this sector."""
         blank = all(byte == 0xFF for byte in data[at:])
         return sector * self._sector + (at if blank else self._sector)
 
-    def _padded(self, size):
+    def _padded(self, size: int) -> int:
         unit = self._area.write_size
         return (size + unit - 1) // unit * unit

@@ -11,43 +11,45 @@ from ophion_boot.port.flash_cells import FlashCells
 class Board:
     """Hardware by name: areas of the flash, cells, RTC memory, watchdog, radio, reset."""
 
-    def __init__(self, layout):
+    frozen = ("/frozen", ".frozen")
+
+    def __init__(self, layout: dict) -> None:
         self._layout = layout
         self._bdev = ophion_sim.flash()
         self.cells = FlashCells(self.area("state"))
 
-    def area(self, name):
+    def area(self, name: str) -> Area:
         """The Area that the layout calls `name`."""
         offset, size = self._layout["areas"][name]
         return Area(self._bdev, offset, size, self._layout["sector"], self._layout["write_size"])
 
-    def map(self, area, size):
+    def map(self, area: Area, size: int) -> bytearray:
         """The first `size` bytes of `area` as a buffer; a chip maps its flash, the simulator reads it."""
         data = bytearray(size)
         area.read(0, data)
         return data
 
-    def block_device(self, name):
+    def block_device(self, name: str) -> "_Part":
         """The part of the flash called `name` for a file system."""
         return _Part(self._bdev, *self._layout["areas"][name])
 
-    def rtc_memory(self, data=None):
+    def rtc_memory(self, data: bytes | None = None) -> bytes | None:
         """Read or write the bytes that survive a reset but not a power cut."""
         return machine.RTC().memory(data) if data is not None else machine.RTC().memory()
 
-    def watchdog(self, timeout_ms):
+    def watchdog(self, timeout_ms: int) -> machine.WDT:
         """Arm the watchdog; returns the object whose `feed()` keeps it quiet."""
         return machine.WDT(timeout=timeout_ms)
 
-    def radio(self):
+    def radio(self) -> bluetooth.BLE:
         """The bluetooth.BLE of this board."""
         return bluetooth.BLE()
 
-    def reset(self):
+    def reset(self) -> None:
         """Reset the chip; does not return."""
         machine.reset()
 
-    def idle(self):
+    def idle(self) -> None:
         """Wait for the next event, briefly."""
         machine.idle()
 
@@ -55,22 +57,22 @@ class Board:
 class _Part:
     """A block device that is a part of another one (the extended protocol, in whole blocks)."""
 
-    def __init__(self, bdev, offset, size):
+    def __init__(self, bdev, offset: int, size: int) -> None:  # type: ignore[no-untyped-def]
         self._bdev = bdev
         self._block = bdev.ioctl(5, 0)
         self._first = offset // self._block
         self._count = size // self._block
 
-    def readblocks(self, n, buf, off=0):
+    def readblocks(self, n: int, buf: bytearray | memoryview, off: int = 0) -> None:
         self._bdev.readblocks(self._first + n, buf, off)
 
-    def writeblocks(self, n, buf, off=None):
+    def writeblocks(self, n: int, buf: bytes | bytearray | memoryview, off: int | None = None) -> None:
         if off is None:
             self._bdev.writeblocks(self._first + n, buf)
         else:
             self._bdev.writeblocks(self._first + n, buf, off)
 
-    def ioctl(self, op, arg):
+    def ioctl(self, op: int, arg: int) -> int | None:
         if op == 4:
             return self._count
         if op == 6:

@@ -51,6 +51,10 @@ class NorFlash:
             raise ValueError("cut shape is one of " + ", ".join(SHAPES) + ", numbered from 1")
         self._cut = (self.ops + op_number, shape, seed, callback)
 
+    def disarm(self):
+        """Forget a cut that was not reached."""
+        self._cut = None
+
     def readblocks(self, n, buf, off=0):
         addr = self._check(n, off, len(buf), 1)
         self._file.seek(addr)

@@ -1,0 +1,44 @@
+# `make` alone shows what there is. Everything runs in .venv, which `make setup` makes by itself.
+
+.DEFAULT_GOAL := help
+PYTHON := .venv/bin/python
+STAMP := .venv/.setup-done
+
+.PHONY: help
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): pyproject.toml tools/setup.sh
+	sh tools/setup.sh
+
+.PHONY: setup
+setup: $(STAMP) ## Make .venv with everything in it (other targets do this when needed)
+
+.PHONY: demo
+demo: $(STAMP) ## Show it all on a simulated device: update, tampering, crash, power cut
+	.venv/bin/ophion demo
+
+.PHONY: check
+check: $(STAMP) ## Lint, format and types, of the host and of the device code
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/mypy --config-file tools/mypy-device.ini
+
+.PHONY: test
+test: $(STAMP) ## Run all tests, on CPython and on MicroPython
+	$(PYTHON) -m pytest $(ARGS)
+
+.PHONY: format
+format: $(STAMP) ## Format all Python files
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix-only .
+
+.PHONY: dist
+dist: $(STAMP) ## Build the wheel and the source distribution into dist/
+	.venv/bin/pip install --quiet build
+	$(PYTHON) -m build
+
+.PHONY: clean
+clean: ## Remove what was made, .venv too
+	rm -rf .venv dist .ophion .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,11 @@
+"""Building: an application folder -> a payload that is the same bytes on every computer.
+
+built = build("heartbeat")
+path = built.write(output_dir("heartbeat"))     # heartbeat/build/heartbeat-1.0.0.romfs and .json
+"""
+
+from ophion.build.builder import Built, build, output_dir
+from ophion.build.config import AppConfig, load_config
+from ophion.build.scaffold import new_app
+
+__all__ = ["AppConfig", "Built", "build", "load_config", "new_app", "output_dir"]

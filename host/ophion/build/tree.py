@@ -1,0 +1,68 @@
+"""Which files of an application folder go into its image, in an order that is the same everywhere."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from ophion.build.config import CONFIG_NAME
+from ophion.errors import BuildError
+
+OUTPUT_NAME = "build"
+_NEVER = {"__pycache__"}
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """`path` in the image ("lib/x.py", parts joined with /) and where it is read from."""
+
+    path: str
+    source: Path
+
+
+def source_files(app_dir: Path, exclude: tuple[str, ...] = ()) -> list[SourceFile]:
+    """List the files to pack, sorted by path.
+
+    Left out: `ophion.toml`, the output folder `build` and hidden files in the root, `__pycache__`
+    and anything whose
+    name starts with a dot anywhere, and what `exclude` matches (a pattern without / is tried on
+    the file name, with / on the whole path). Empty folders do not exist for git and so not for us.
+    Raises BuildError: a name that is not ASCII, a link to a folder, something that is no regular file.
+    """
+    found: list[SourceFile] = []
+    _walk(app_dir, "", exclude, found)
+    return sorted(found, key=lambda file: file.path.split("/"))
+
+
+def _walk(folder: Path, prefix: str, exclude: tuple[str, ...], found: list[SourceFile]) -> None:
+    try:
+        entries = list(os.scandir(folder))
+    except OSError as error:
+        raise BuildError(f"cannot read folder {folder}: {error.strerror}") from None
+    for entry in entries:
+        path = prefix + entry.name
+        if entry.name in _NEVER or entry.name.startswith(".") or _excluded(path, exclude):
+            continue
+        if not prefix and entry.name in (CONFIG_NAME, OUTPUT_NAME):
+            continue
+        _check_name(path)
+        if entry.is_dir(follow_symlinks=False):
+            _walk(Path(entry.path), path + "/", exclude, found)
+        elif entry.is_dir():
+            raise BuildError(f"{path} is a link to a folder; copy the folder instead")
+        elif entry.is_file():
+            found.append(SourceFile(path, Path(entry.path)))
+        else:
+            raise BuildError(f"{path} is not a regular file")
+
+
+def _excluded(path: str, patterns: tuple[str, ...]) -> bool:
+    name = path.rsplit("/", 1)[-1]
+    return any(fnmatch.fnmatchcase(path if "/" in item else name, item) for item in patterns)
+
+
+def _check_name(path: str) -> None:
+    if not path.isascii() or not path.isprintable():
+        raise BuildError(f"file name {path!r} is not plain ASCII, which ROMFS needs", "rename the file")

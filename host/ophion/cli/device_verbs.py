@@ -1,0 +1,149 @@
+"""`ophion device`: look at a device and tell it what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ophion.cli.draw import slots
+from ophion.cli.output import Json, plain, show, table
+from ophion.cli.session import TIMEOUT_S, Radio, Timeout, run_async
+
+if TYPE_CHECKING:
+    from smp.image_management import ImageState
+
+    from ophion.push import Link
+
+Ble = Annotated[str, typer.Option("--ble", metavar="NAME", help="Name or address of the device.")]
+
+device = typer.Typer(
+    help="Look at a device and tell it what to do.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this module to `app`."""
+    app.add_typer(device, name="device")
+
+
+@device.command("list")
+def list_devices(
+    seconds: Annotated[float, typer.Option(min=0.1, max=120, help="How long to listen.")] = 4.0,
+    radio: Radio = None,
+    as_json: Json = False,
+) -> None:
+    """List the devices in range that can be updated."""
+
+    async def work() -> list[dict[str, Any]]:
+        from ophion.push import scan
+
+        return [vars(found) for found in await scan(seconds)]
+
+    found = run_async(radio, work)
+    rows = [[item["name"] or "(no name)", item["address"], f"{item['rssi']} dBm"] for item in found]
+    text = table(rows, ["NAME", "ADDRESS", "RSSI"]) if rows else "no devices in range"
+    show(as_json, {"devices": found}, text)
+
+
+@device.command("info")
+def info(ble: Ble, timeout: Timeout = TIMEOUT_S, radio: Radio = None, as_json: Json = False) -> None:
+    """Show what the device is: hardware, bootloader, runtime, whether it is in recovery."""
+
+    async def work(link: Link) -> dict[str, Any]:
+        answer = await link.info()
+        value = {key: getattr(answer, key) for key in ("name", "hw", "strategy", "boot", "mode", "runtime")}
+        return {**value, "mtu": link.mtu, "buf_size": link.buf_size}
+
+    value = _with_link(ble, timeout, radio, work)
+    show(as_json, value, "\n".join(f"{key:<9} {item}" for key, item in value.items()))
+
+
+@device.command("images")
+def images(ble: Ble, timeout: Timeout = TIMEOUT_S, radio: Radio = None, as_json: Json = False) -> None:
+    """Show what the slots hold and what the next boot does."""
+
+    async def work(link: Link) -> list[dict[str, Any]]:
+        return _image_list(await link.images())
+
+    value = _with_link(ble, timeout, radio, work)
+    show(as_json, {"images": value}, slots(value))
+
+
+@device.command("log")
+def log(ble: Ble, timeout: Timeout = TIMEOUT_S, radio: Radio = None, as_json: Json = False) -> None:
+    """Show what happened to updates on the device, with its reasons, oldest first."""
+
+    async def work(link: Link) -> list[dict[str, Any]]:
+        return [entry.model_dump() for entry in await link.log()]
+
+    value = _with_link(ble, timeout, radio, work)
+    rows = [[str(item["n"]), item["event"], item["version"], item["reason"]] for item in value]
+    text = table(rows, ["N", "EVENT", "VERSION", "REASON"]) if rows else "nothing happened yet"
+    show(as_json, {"log": value}, text)
+
+
+@device.command("confirm")
+def confirm(
+    ble: Ble,
+    hash_: Annotated[
+        str, typer.Option("--hash", metavar="HEX", help="Another image than the running one.")
+    ] = "",
+    timeout: Timeout = TIMEOUT_S,
+    radio: Radio = None,
+    as_json: Json = False,
+) -> None:
+    """Let the running image stay."""
+    digest = _digest(hash_)
+
+    async def work(link: Link) -> list[dict[str, Any]]:
+        return _image_list(await link.confirm(digest))
+
+    value = _with_link(ble, timeout, radio, work)
+    show(as_json, {"images": value}, slots(value))
+
+
+@device.command("reset")
+def reset(
+    ble: Ble,
+    recovery: Annotated[bool, typer.Option("--recovery", help="Restart into the device's recovery.")] = False,
+    timeout: Timeout = TIMEOUT_S,
+    radio: Radio = None,
+    as_json: Json = False,
+) -> None:
+    """Restart the device."""
+
+    async def work(link: Link) -> bool:
+        await (link.recover() if recovery else link.reset())
+        return await link.wait_gone(5.0)
+
+    gone = _with_link(ble, timeout, radio, work)
+    text = f"{ble} restarts" if gone else f"{ble} accepted, but has not restarted yet"
+    show(as_json, {"device": ble, "restarted": gone}, text)
+
+
+def _with_link(ble: str, timeout: float, radio: str | None, work: Callable[[Link], Awaitable[Any]]) -> Any:
+    async def connected() -> Any:
+        from ophion.push import Link
+
+        async with Link(ble, timeout) as link:
+            return await work(link)
+
+    return run_async(radio, connected)
+
+
+def _image_list(states: list[ImageState]) -> list[dict[str, Any]]:
+    return [{key: plain(item) for key, item in state.model_dump().items()} for state in states]
+
+
+def _digest(text: str) -> bytes | None:
+    if not text:
+        return None
+    try:
+        digest = bytes.fromhex(text)
+    except ValueError:
+        digest = b""
+    if len(digest) != 32:
+        raise typer.BadParameter("--hash is not 64 hexadecimal digits, as `ophion device images` prints")
+    return digest

@@ -1,0 +1,70 @@
+"""Images and slots as text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_BAR = 40
+
+
+def picture(name: str, image: dict[str, Any]) -> str:
+    """What `ophion.package.describe` returned, drawn from the first byte to the last."""
+    header, payload = image["header"], image["payload"]
+    lines = [
+        f"{name}: version {image['version']}, {image['size']} bytes",
+        f"hash     {image['hash'] or '(none)'}",
+        f"key      {image['keyhash'] or '(none)'}",
+        "",
+        _part(header["offset"], header["size"], "header", _flags(header)),
+        _part(payload["offset"], payload["size"], "payload", _bar(payload["size"], image["size"])),
+        *[_part(file["offset"], file["size"], f"  {file['path']}") for file in image["files"]],
+    ]
+    if image["files_error"]:
+        lines.append(f"          {image['files_error']}")
+    elif not image["files"]:
+        lines.append("          (no ROMFS)")
+    for key, title in (("protected", "protected TLVs"), ("tlvs", "TLVs")):
+        area = image[key]
+        if area["size"]:
+            lines.append(_part(area["offset"], area["size"], title))
+            lines += [_tlv(entry) for entry in area["entries"]]
+    rest = image["file_size"] - image["size"]
+    if rest:
+        lines.append(_part(image["size"], rest, "after the image", "not sent to devices"))
+    if image["unsigned"]:
+        lines += ["", f"no device takes this image: {image['unsigned']}"]
+    return "\n".join(lines)
+
+
+def slots(images: list[dict[str, Any]]) -> str:
+    """The image list of a device, one block per slot."""
+    blocks = []
+    for image in images:
+        words = [word for word in ("active", "confirmed", "pending", "permanent") if image[word]]
+        if image["active"] and not image["confirmed"]:
+            words.append("on trial")
+        first = f"slot {image['slot']}  {image['version']:<12} {', '.join(words)}"
+        blocks.append(f"{first}\n        {image['hash']}")
+    return "\n".join(blocks) or "no images"
+
+
+def _part(offset: int, size: int, title: str, note: str = "") -> str:
+    return f"{offset:#08x}  {size:>8}  {title:<24} {note}".rstrip()
+
+
+def _tlv(entry: dict[str, Any]) -> str:
+    meaning = entry["meaning"]
+    short = meaning if len(meaning) <= _BAR else meaning[: _BAR - 3] + "..."
+    return _part(entry["offset"], entry["size"], f"  {entry['name']} {entry['type']:#06x}", short)
+
+
+def _flags(header: dict[str, Any]) -> str:
+    words = [f"flags {header['flags']:#x}"] if header["flags"] else []
+    if header["load_addr"]:
+        words.append(f"load address {header['load_addr']:#x}")
+    return ", ".join(words)
+
+
+def _bar(size: int, total: int) -> str:
+    filled = max(1, round(_BAR * size / total))
+    return "#" * filled + "." * (_BAR - filled) + f" {100 * size // total} %"

@@ -1,0 +1,74 @@
+"""Reading the options of `ophion sign`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ophion.errors import InputError, UsageError
+from ophion.files import read_file
+from ophion.versions import Version, parse_version
+
+if TYPE_CHECKING:
+    from ophion.sign import SignOptions
+
+
+def read_options(
+    counter: str, dependencies: list[str], custom: list[str], header_size: int, max_size: int | None
+) -> SignOptions:
+    """The SignOptions that these words mean; a counter of "auto" is left for `with_counter`."""
+    from ophion.sign import Dependency, SignOptions
+
+    return SignOptions(
+        header_size=header_size,
+        security_counter=_number(counter, "security counter") if counter not in ("", "auto") else None,
+        dependencies=[
+            Dependency(_number(number, "dependency"), parse_version(version))
+            for number, version in (_split(word, ":", "IMAGE:X.Y.Z") for word in dependencies)
+        ],
+        custom_tlvs=_custom(custom),
+        max_size=max_size,
+    )
+
+
+def read_version(payload: Path, given: str) -> Version:
+    """The version `given`, or the one in the manifest that `ophion build` wrote beside `payload`."""
+    if given:
+        return parse_version(given)
+    manifest = payload.with_suffix(".json")
+    hint = "give one with --version X.Y.Z"
+    if not manifest.is_file():
+        raise UsageError(f"no version: {payload} has no manifest {manifest.name} beside it", hint)
+    try:
+        return parse_version(str(json.loads(read_file(manifest, "manifest"))["version"]))
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{manifest} is not a manifest of `ophion build`", hint) from None
+
+
+def _custom(words: list[str]) -> dict[int, bytes]:
+    found: dict[int, bytes] = {}
+    for word in words:
+        kind, value = _split(word, "=", "TYPE=HEX")
+        number = _number(kind, "custom TLV")
+        if number in found:
+            raise UsageError(f"custom TLV {number:#06x} is given twice")
+        try:
+            found[number] = bytes.fromhex(value)
+        except ValueError:
+            raise UsageError(f"custom TLV {word!r}: the value is not hexadecimal") from None
+    return found
+
+
+def _split(word: str, mark: str, form: str) -> tuple[str, str]:
+    left, found, right = word.partition(mark)
+    if not found:
+        raise UsageError(f"{word!r} is not of the form {form}")
+    return left, right
+
+
+def _number(word: str, what: str) -> int:
+    try:
+        return int(word, 0)
+    except ValueError:
+        raise UsageError(f"{what}: {word!r} is not a number") from None

@@ -1,0 +1,109 @@
+"""`ophion sim`: a device without hardware."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ophion.cli.output import Json, print_json
+from ophion.errors import UsageError
+
+if TYPE_CHECKING:
+    from ophion.sim import Simulator
+
+_FOLLOW_S = 0.1
+_DEFAULT_DIR = Path(".ophion/sim")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this module to `app`."""
+    app.command("sim")(sim)
+
+
+def sim(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Where the device keeps its state.")
+    ] = _DEFAULT_DIR,
+    new: Annotated[
+        bool, typer.Option("--new", help="Make a new device, replacing one that is there.")
+    ] = False,
+    image: Annotated[
+        Path | None, typer.Option("--image", metavar="IMAGE", help="New device: image in its primary slot.")
+    ] = None,
+    key: Annotated[
+        list[Path] | None, typer.Option("--key", "-k", metavar="PUB", help="New device: key it trusts.")
+    ] = None,
+    layout: Annotated[
+        Path | None, typer.Option(metavar="TOML", help="New device: flash map (default: the board `sim`).")
+    ] = None,
+    name: Annotated[str, typer.Option(help="New device: name in the air.")] = "ophion-sim",
+    micropython: Annotated[
+        str | None,
+        typer.Option(envvar="OPHION_MICROPYTHON", metavar="PATH", help="A micropython to run instead."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a simulated device until Ctrl-C: real MicroPython, a flash file, a Bluetooth radio.
+
+    A folder without a device gets a new one, for which --image and --key are needed.
+    """
+    from ophion.build.boards import board_layout
+    from ophion.keys import load_public, refuse_sample
+    from ophion.package import load_image
+    from ophion.sim import Simulator
+
+    fresh = new or not (folder / "sim.json").exists()
+    if not fresh and (image or key or layout):
+        raise UsageError(f"{folder} holds a device already", "add --new to replace it")
+    if fresh and not key:
+        raise UsageError("a new device needs a key to trust", "ophion sim --image IMAGE --key KEY.pub")
+    keys = [load_public(path) for path in key or []]
+    for public in keys:
+        refuse_sample(public)
+    data = load_image(image).image if image else None
+
+    async def work() -> None:
+        if fresh:
+            device = await Simulator.create(
+                folder,
+                layout=layout or board_layout("sim"),
+                name=name,
+                image=data,
+                keys=[public.raw for public in keys],
+                micropython=micropython,
+            )
+        else:
+            device = Simulator.open(folder, micropython=micropython)
+        async with device:
+            _announce(device.name, device.transport, folder, as_json)
+            await _follow(device, as_json)
+
+    asyncio.run(work())
+
+
+def _announce(name: str, transport: str, folder: Path, as_json: bool) -> None:
+    radio = f"sim:{folder}"
+    if as_json:
+        print_json({"event": "running", "name": name, "transport": transport, "radio": radio})
+        return
+    typer.echo(f"{name} runs; in another terminal: ophion push IMAGE --ble {name} --radio {radio}")
+    typer.echo("Ctrl-C switches it off\n")
+
+
+async def _follow(device: Simulator, as_json: bool) -> None:
+    """Print what the device prints, for ever."""
+    shown = 0
+    while True:
+        lines = device.console
+        for line in lines[shown:]:
+            if as_json:
+                print_json({"event": "console", "line": line})
+            else:
+                typer.echo(line)
+        shown = len(lines)
+        sys.stdout.flush()
+        await asyncio.sleep(_FOLLOW_S)

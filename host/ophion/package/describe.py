@@ -1,0 +1,78 @@
+"""A description of an image in plain values, for `--json` and for whoever draws it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ophion.errors import ImageError
+from ophion.package.image import ImageFile, Tlv
+
+
+def describe(image: ImageFile) -> dict[str, Any]:
+    """What is in `image`, as values that JSON can hold. Sizes and offsets are bytes in the file.
+
+    `unsigned` says what a device would miss ("" for nothing); `files_error` why the payload cannot be listed.
+    """
+    return {
+        "version": image.version_text,
+        "hash": image.hash.hex(),
+        "keyhash": image.keyhash.hex(),
+        "unsigned": image.unsigned_reason(),
+        "size": image.size,
+        "file_size": len(image.data),
+        "header": {
+            "offset": 0,
+            "size": image.header_size,
+            "flags": image.flags,
+            "load_addr": image.load_addr,
+        },
+        "payload": {"offset": image.header_size, "size": image.payload_size},
+        "protected": _area(image, True),
+        "tlvs": _area(image, False),
+        **_files(image),
+    }
+
+
+def tlv_meaning(tlv: Tlv) -> str:
+    """The value of a TLV in words where it has a plain meaning, else its bytes in hex."""
+    value = tlv.value
+    if tlv.kind == 0x50 and len(value) == 4:
+        return f"security counter {int.from_bytes(value, 'little')}"
+    if tlv.kind == 0x40 and len(value) == 12:
+        major, minor, revision = value[4], value[5], int.from_bytes(value[6:8], "little")
+        build = int.from_bytes(value[8:12], "little")
+        text = f"image {value[0]} at least {major}.{minor}.{revision}"
+        return f"{text}+{build}" if build else text
+    return value.hex()
+
+
+def _area(image: ImageFile, protected: bool) -> dict[str, Any]:
+    signed_size = image.header_size + image.payload_size + image.protected_size
+    start = signed_size - image.protected_size if protected else signed_size
+    return {
+        "offset": start,
+        "size": image.protected_size if protected else image.size - signed_size,
+        "entries": [
+            {
+                "type": tlv.kind,
+                "name": tlv.name,
+                "offset": tlv.offset,
+                "size": len(tlv.value),
+                "value": tlv.value.hex(),
+                "meaning": tlv_meaning(tlv),
+            }
+            for tlv in image.tlvs
+            if tlv.protected is protected
+        ],
+    }
+
+
+def _files(image: ImageFile) -> dict[str, Any]:
+    try:
+        files = image.files()
+    except ImageError as error:
+        return {"files": [], "files_error": error.message}
+    listing = [
+        {"path": file.path, "offset": image.header_size + file.offset, "size": file.size} for file in files
+    ]
+    return {"files": listing, "files_error": ""}

@@ -1,0 +1,176 @@
+"""An image file, parsed by the device's own parser."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from ophion_boot.core.verify import Verifier, VerifyError
+from ophion_boot.fmt import FormatError
+from ophion_boot.fmt.image import Header, signature_tlvs
+
+from ophion.errors import ImageError, VerificationFailed
+from ophion.files import read_file
+from ophion.keys.public import PublicKey
+from ophion.package.memory import SECTOR_BYTES, MemoryFlash
+from ophion.package.romfs import RomFile, is_romfs, list_romfs
+
+_INFO_BYTES = 4
+_SHA256 = 0x10
+_KEYHASH = 0x01
+TLV_NAMES = {
+    0x01: "KEYHASH",
+    0x02: "PUBKEY",
+    0x10: "SHA256",
+    0x11: "SHA384",
+    0x12: "SHA512",
+    0x20: "RSA2048",
+    0x22: "ECDSASIG",
+    0x23: "RSA3072",
+    0x24: "ED25519",
+    0x25: "SIG_PURE",
+    0x40: "DEPENDENCY",
+    0x50: "SEC_CNT",
+    0x60: "BOOT_RECORD",
+    0x74: "UUID_VID",
+    0x75: "UUID_CID",
+}
+"""Names as `imgtool dumpinfo` prints them."""
+
+
+@dataclass(frozen=True)
+class Tlv:
+    """One TLV; `offset` is where its value starts in the file."""
+
+    kind: int
+    offset: int
+    value: bytes
+    protected: bool
+
+    @property
+    def name(self) -> str:
+        """imgtool's name of the type, "vendor" for 0x..a0 to 0x..fe, else "unknown"."""
+        default = "vendor" if 0xA0 <= self.kind & 0xFF <= 0xFE else "unknown"
+        return TLV_NAMES.get(self.kind, default)
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """A well-formed image. Well-formed does not mean signed: `verify` decides that.
+
+    `data` is the whole file, the image is its first `size` bytes (`imgtool sign --pad` leaves more after it).
+    Offsets and sizes are bytes. `version` is (major, minor, revision, build).
+    """
+
+    data: bytes
+    size: int
+    header_size: int
+    payload_size: int
+    protected_size: int
+    flags: int
+    load_addr: int
+    version: tuple[int, int, int, int]
+    version_text: str
+    tlvs: tuple[Tlv, ...]
+
+    @property
+    def image(self) -> bytes:
+        """The bytes that a device needs: without what follows the last TLV."""
+        return self.data[: self.size]
+
+    @property
+    def payload(self) -> bytes:
+        """The payload, usually a ROMFS."""
+        return self.data[self.header_size : self.header_size + self.payload_size]
+
+    @property
+    def hash(self) -> bytes:
+        """The SHA-256 that names the image in SMP (its TLV), b"" if it carries none."""
+        return self._value(_SHA256)
+
+    @property
+    def keyhash(self) -> bytes:
+        """The KEYHASH TLV: which key signed; b"" if there is none."""
+        return self._value(_KEYHASH)
+
+    def files(self) -> list[RomFile]:
+        """The files of a ROMFS payload; no ROMFS, no files. Raises ImageError if it is damaged."""
+        return list_romfs(self.payload) if is_romfs(self.payload) else []
+
+    def unsigned_reason(self) -> str:
+        """Why no device could take this image, whatever its key; "" when nothing is missing."""
+        at = self.header_size + self.payload_size + self.protected_size
+        area = self.data[at : self.size]
+        own = [tlv for tlv in self.tlvs if not tlv.protected]
+        try:
+            signature_tlvs([(tlv.kind, tlv.offset - at, len(tlv.value)) for tlv in own], area)
+        except FormatError as error:
+            return str(error)
+        return ""
+
+    def _value(self, kind: int) -> bytes:
+        return next((tlv.value for tlv in self.tlvs if tlv.kind == kind and not tlv.protected), b"")
+
+
+def load_image(path: str | os.PathLike[str]) -> ImageFile:
+    """Read and parse the image file `path`.
+
+    Raises InputError (no file) or ImageError (what is wrong with it).
+    """
+    return parse_image(read_file(path, "image"), os.fspath(path))
+
+
+def parse_image(data: bytes, where: str = "image") -> ImageFile:
+    """Parse `data`; `where` names it in errors.
+
+    Raises ImageError for anything that the device's parser refuses.
+    """
+    try:
+        header = Header(data)
+        needed = header.signed_size + _INFO_BYTES
+        if needed > len(data):
+            raise FormatError(f"truncated: {len(data)} bytes, the header promises at least {needed}")
+        layout = _verifier([]).read_layout(MemoryFlash(data).area(), len(data))
+    except (FormatError, VerifyError) as error:
+        raise ImageError(f"{where}: {error}") from None
+    header, total, protected, entries, block = layout
+    tlvs: list[Tlv] = []
+    at = header.hdr_size + header.img_size + _INFO_BYTES
+    for kind, value in protected:
+        tlvs.append(Tlv(kind, at + 4, bytes(value), True))
+        at += 4 + len(value)
+    for kind, offset, length in entries:
+        value = bytes(block[offset : offset + length])
+        tlvs.append(Tlv(kind, header.signed_size + offset, value, False))
+    return ImageFile(
+        data=data,
+        size=total,
+        header_size=header.hdr_size,
+        payload_size=header.img_size,
+        protected_size=header.protect_size,
+        flags=header.flags,
+        load_addr=header.load_addr,
+        version=tuple(header.version),
+        version_text=header.version_text(),
+        tlvs=tuple(tlvs),
+    )
+
+
+def verify_image(image: ImageFile, keys: list[PublicKey], max_size: int | None = None) -> None:
+    """Return if a device that trusts `keys` would run `image`; the answer comes from the device's own code.
+
+    `max_size` is the most bytes that its slot takes. Raises VerificationFailed with the device's reason.
+    """
+    if max_size is not None and image.size > max_size:
+        raise VerificationFailed(
+            f"the image is {image.size} bytes, the slot takes {max_size}", "make the payload smaller"
+        )
+    try:
+        trusted = [(key.keyhash, key.raw) for key in keys]
+        _verifier(trusted).verify(MemoryFlash(image.data).area(), image.size)
+    except VerifyError as error:
+        raise VerificationFailed(f"a device would refuse this image: {error}") from None
+
+
+def _verifier(keys: list[tuple[bytes, bytes]]) -> Verifier:
+    return Verifier(keys, bytearray(SECTOR_BYTES))

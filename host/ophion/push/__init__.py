@@ -1,0 +1,42 @@
+"""Pushing images to devices over Bluetooth LE, with the field's own client (smpclient over bleak).
+
+async with aclosing(push(load_image("heartbeat-1.1.0.bin"), "ophion-sim")) as events:
+    async for event in events:
+        ...
+async with Link("ophion-sim") as link:
+    print(await link.images(), await link.log())
+"""
+
+from ophion.push.events import (
+    Confirmed,
+    Connected,
+    Event,
+    Marked,
+    Reconnecting,
+    Resetting,
+    Running,
+    Uploaded,
+    Uploading,
+)
+from ophion.push.link import Link
+from ophion.push.radio import use_radio
+from ophion.push.scan import Found, scan
+from ophion.push.update import PushOptions, push
+
+__all__ = [
+    "Confirmed",
+    "Connected",
+    "Event",
+    "Found",
+    "Link",
+    "Marked",
+    "PushOptions",
+    "Reconnecting",
+    "Resetting",
+    "Running",
+    "Uploaded",
+    "Uploading",
+    "push",
+    "scan",
+    "use_radio",
+]

@@ -1,0 +1,104 @@
+"""SMP group 64, Ophion's own, as requests and responses for smpclient (SPEC.md, "SMP group 64")."""
+
+from __future__ import annotations
+
+from enum import IntEnum, unique
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+from smp import error, message
+
+GROUP = 64
+
+
+@unique
+class OphionRc(IntEnum):
+    """Error codes of the group."""
+
+    OK = 0
+    UNKNOWN = 1
+
+
+class ErrorV1(error.ErrorV1):
+    """A refusal in SMP version 1."""
+
+    _GROUP_ID = GROUP
+
+
+class ErrorV2(error.ErrorV2[OphionRc]):
+    """A refusal in SMP version 2."""
+
+    _GROUP_ID = GROUP
+
+
+class LogEntry(BaseModel):
+    """One event: `n` counts up for ever, `event` is its kind, `reason` the device's words."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    n: int
+    event: str
+    version: str = ""
+    reason: str = ""
+
+
+class InfoResponse(message.ReadResponse):
+    """What the device is."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    _GROUP_ID = GROUP
+    _COMMAND_ID = 0
+
+    name: str
+    hw: str = ""
+    strategy: str = ""
+    boot: str = ""
+    mode: str = ""
+    runtime: str = ""
+
+
+class InfoRead(message.ReadRequest):
+    """Ask what the device is."""
+
+    _GROUP_ID = GROUP
+    _COMMAND_ID = 0
+    _Response: ClassVar[Any] = InfoResponse
+    _ErrorV1: ClassVar[Any] = ErrorV1
+    _ErrorV2: ClassVar[Any] = ErrorV2
+
+
+class LogResponse(message.ReadResponse):
+    """The last events, oldest first."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    _GROUP_ID = GROUP
+    _COMMAND_ID = 1
+
+    log: list[LogEntry]
+
+
+class LogRead(message.ReadRequest):
+    """Ask for the last events."""
+
+    _GROUP_ID = GROUP
+    _COMMAND_ID = 1
+    _Response: ClassVar[Any] = LogResponse
+    _ErrorV1: ClassVar[Any] = ErrorV1
+    _ErrorV2: ClassVar[Any] = ErrorV2
+
+
+class RecoveryResponse(message.WriteResponse):
+    """The device will restart into recovery."""
+
+    _GROUP_ID = GROUP
+    _COMMAND_ID = 2
+
+
+class RecoveryWrite(message.WriteRequest):
+    """Ask the device to restart into its recovery."""
+
+    _GROUP_ID = GROUP
+    _COMMAND_ID = 2
+    _Response: ClassVar[Any] = RecoveryResponse
+    _ErrorV1: ClassVar[Any] = ErrorV1
+    _ErrorV2: ClassVar[Any] = ErrorV2

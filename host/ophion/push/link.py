@@ -1,0 +1,208 @@
+"""One connection to one device: smpclient's requests, with its and bleak's exceptions made ours."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager, suppress
+from typing import Any
+
+from bleak.exc import BleakBluetoothNotAvailableError, BleakDeviceNotFoundError, BleakError
+from cbor2 import CBORError
+from smp.error import ErrorV1
+from smp.exceptions import SMPException
+from smp.image_management import ImageState
+from smp.message import ResponseType
+from smpclient import SMPClient
+from smpclient.exceptions import SMPClientException, SMPUploadError
+from smpclient.requests.image_management import ImageErase, ImageStatesRead, ImageStatesWrite
+from smpclient.requests.os_management import EchoWrite, ResetWrite
+from smpclient.transport import SMPTransportDisconnected
+from smpclient.transport.ble import SMPBLETransportDeviceNotFound, SMPBLETransportNotSMPServer
+
+from ophion.errors import DeviceNotFound, LinkLost, OphionError, RefusedError
+from ophion.push.ble import BleTransport
+from ophion.push.group64 import InfoRead, InfoResponse, LogEntry, LogRead, RecoveryWrite
+from ophion.push.refusal import GENERIC, refusal
+
+CONNECT_TIMEOUT_S = 15.0
+ANSWER_TIMEOUT_S = 5.0
+SLOW_ANSWER_TIMEOUT_S = 40.0
+"""For requests in which a device erases flash or verifies a signature before it answers."""
+
+
+class Link:
+    """A connected device. Use as `async with Link("name") as link`; it is one connection and never
+    reconnects.
+
+    All methods raise LinkLost (connection broken, no answer in time), RefusedError (the device said no) and
+    OphionError (it answered something else than SMP).
+    """
+
+    def __init__(self, device: str, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> None:
+        """`device` is a name or an address."""
+        self.device = device
+        self._connect_timeout_s = connect_timeout_s
+        self._transport = BleTransport()
+        self._client = SMPClient(self._transport, device, ANSWER_TIMEOUT_S)
+
+    async def __aenter__(self) -> Link:
+        """Scan, connect, exchange buffer sizes. Raises DeviceNotFound or LinkLost."""
+        try:
+            with converted(self.device, "connecting"):
+                await self._client.connect(self._connect_timeout_s)
+        except LinkLost:
+            if self._transport.found:
+                raise
+            raise not_found(self.device) from None
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End the connection; harmless when it is gone."""
+        with suppress(BleakError, OSError, EOFError, asyncio.TimeoutError):
+            await self._client.disconnect()
+        await self._transport.settle()
+
+    @property
+    def mtu(self) -> int:
+        """ATT MTU in bytes."""
+        return self._transport.att_mtu
+
+    @property
+    def buf_size(self) -> int:
+        """The largest SMP request in bytes that the device takes."""
+        return self._transport.max_unencoded_size
+
+    async def images(self) -> list[ImageState]:
+        """The image list (SMP image state)."""
+        answer = await self._request(ImageStatesRead(), "the image list")
+        return list(answer.images)
+
+    async def test(self, digest: bytes) -> list[ImageState]:
+        """Ask that the image of this hash is tried at the next boot; the device verifies it first."""
+        return await self._set_state(ImageStatesWrite(hash=digest, confirm=False), "to try the image")
+
+    async def confirm(self, digest: bytes | None = None) -> list[ImageState]:
+        """Make an image stay: the running one, or the one of this hash."""
+        request = ImageStatesWrite(hash=digest, confirm=True)
+        return await self._set_state(request, "to confirm the image")
+
+    async def erase(self) -> None:
+        """Erase the slot that does not run."""
+        await self._request(ImageErase(), "the erase", SLOW_ANSWER_TIMEOUT_S)
+
+    async def upload(self, data: bytes) -> AsyncGenerator[int, None]:
+        """Send `data` to the free slot; yields how many bytes the device has, which may begin above 0.
+
+        A device that holds a part of the same file from before goes on from there.
+        """
+        steps = self._client.upload(
+            data, first_timeout_s=SLOW_ANSWER_TIMEOUT_S, subsequent_timeout_s=ANSWER_TIMEOUT_S
+        )
+        try:
+            async with aclosing(steps):  # type: ignore[type-var]
+                with converted(self.device, "uploading"):
+                    async for offset in steps:
+                        yield offset
+        except SMPUploadError as failure:
+            raise await self._upload_refusal(failure) from None
+
+    async def reset(self) -> None:
+        """Restart the device; it answers, and the connection ends a moment later."""
+        await self._request(ResetWrite(), "the reset")
+
+    async def recover(self) -> None:
+        """Restart the device into its recovery."""
+        await self._request(RecoveryWrite(), "to enter recovery")
+
+    async def echo(self, text: str) -> str:
+        """What the device gives back for `text`."""
+        answer = await self._request(EchoWrite(d=text), "the echo")
+        return str(answer.r)
+
+    async def info(self) -> InfoResponse:
+        """What the device is (group 64); a device that is not Ophion's refuses."""
+        answer: InfoResponse = await self._request(InfoRead(), "its description")
+        return answer
+
+    async def log(self) -> list[LogEntry]:
+        """The events that the device keeps, oldest first; empty for a device that is not Ophion's."""
+        try:
+            answer = await self._request(LogRead(), "its log")
+        except RefusedError:
+            return []
+        return list(answer.log)
+
+    async def wait_gone(self, timeout_s: float) -> bool:
+        """Wait until the device ends the connection; False when it did not in time."""
+        return await self._transport.wait_disconnected(timeout_s)
+
+    async def _set_state(self, request: ImageStatesWrite, action: str) -> list[ImageState]:
+        answer = await self._request(request, action, SLOW_ANSWER_TIMEOUT_S)
+        return list(answer.images)
+
+    async def _request(self, request: Any, action: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Any:
+        with converted(self.device, action):
+            answer: Any = await self._client.request(request, timeout_s)
+        if answer.RESPONSE_TYPE == ResponseType.SUCCESS:
+            return answer
+        raise await self._refusal(action, answer, request.header.group_id)
+
+    async def _upload_refusal(self, failure: SMPUploadError) -> OphionError:
+        answer: Any = failure.args[0] if failure.args else ""
+        if isinstance(answer, str):
+            return OphionError(
+                "the device received other bytes than were sent (its SHA-256 of the upload differs)",
+                "try again; if it happens again, the flash or the radio is faulty",
+            )
+        return await self._refusal("the upload", answer, 1)
+
+    async def _refusal(self, action: str, answer: Any, group: int) -> RefusedError:
+        """The refusal in words; version 2 group errors carry none, so the device's log is asked."""
+        if isinstance(answer, ErrorV1):
+            return refusal(action, GENERIC, int(answer.rc), answer.rsn or "")
+        reason = ""
+        if group == 1:
+            try:
+                refused = [entry for entry in await self.log() if entry.event == "refused"]
+                reason = refused[-1].reason if refused else ""
+            except OphionError:
+                reason = ""
+        return refusal(action, int(answer.err.group), int(answer.err.rc), reason)
+
+
+def not_found(device: str) -> DeviceNotFound:
+    """The error for a device that nobody saw."""
+    return DeviceNotFound(f"no device named {device} is in range", "see `ophion device list`")
+
+
+@contextmanager
+def converted(device: str, action: str) -> Iterator[None]:
+    """Turn what smpclient, smp and bleak raise into our exceptions; SMPUploadError passes."""
+    try:
+        yield
+    except SMPUploadError:
+        raise
+    except (SMPBLETransportDeviceNotFound, BleakDeviceNotFoundError):
+        raise not_found(device) from None
+    except SMPBLETransportNotSMPServer:
+        raise DeviceNotFound(f"{device} has no SMP service, it cannot be updated") from None
+    except BleakBluetoothNotAvailableError as failure:
+        raise OphionError(f"no usable Bluetooth here: {failure.args[0]}", _RADIO_HINT) from None
+    except (TimeoutError, asyncio.TimeoutError):
+        raise LinkLost(f"no answer from {device} in time ({action})") from None
+    except SMPTransportDisconnected:
+        raise LinkLost(f"{device} disconnected ({action})") from None
+    except FileNotFoundError:
+        raise OphionError("no Bluetooth service runs on this computer", _RADIO_HINT) from None
+    except (BleakError, EOFError, OSError) as failure:
+        raise LinkLost(f"connection to {device} failed ({action}): {failure}") from None
+    except (SMPClientException, SMPException, CBORError, ValueError, TypeError) as failure:
+        line = (str(failure).strip().splitlines() or [type(failure).__name__])[0]
+        raise OphionError(f"{device} answered with something that is not SMP ({action}): {line}") from None
+
+
+_RADIO_HINT = "check the adapter, or use a simulated radio with --radio sim"

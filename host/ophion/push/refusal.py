@@ -1,0 +1,53 @@
+"""A device's "no" in words: code names, and what one can do about the usual ones."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from smp import error as smperror
+from smp.image_management import IMG_MGMT_ERR
+from smp.os_management import OS_MGMT_RET_RC
+
+from ophion.errors import RefusedError
+
+GENERIC = -1
+_IMAGE_GROUP = 1
+_GROUPS: dict[int, tuple[str, type[IntEnum]]] = {
+    0: ("OS", OS_MGMT_RET_RC),
+    _IMAGE_GROUP: ("image", IMG_MGMT_ERR),
+}
+_HINTS: dict[tuple[int, int], str] = {
+    (_IMAGE_GROUP, IMG_MGMT_ERR.NO_FREE_SLOT): (
+        "an update waits or runs on trial: `ophion device reset`, or `ophion device confirm`, then try again"
+    ),
+    (_IMAGE_GROUP, IMG_MGMT_ERR.IMAGE_ALREADY_PENDING): "restart it first: `ophion device reset`",
+    (_IMAGE_GROUP, IMG_MGMT_ERR.INVALID_IMAGE_TOO_LARGE): "make the payload smaller",
+    (_IMAGE_GROUP, IMG_MGMT_ERR.INVALID_HASH): (
+        "check the file with `ophion verify IMAGE --key PUB`, with the public key that the device has"
+    ),
+    (GENERIC, smperror.MGMT_ERR.ENOTSUP): "this device has no such command",
+}
+
+
+def refusal(action: str, group: int, rc: int, reason: str = "") -> RefusedError:
+    """The RefusedError for `rc` of `group` (GENERIC for SMP's own codes) to `action` ("the upload")."""
+    name = _name(group, rc)
+    words = f": {reason}" if reason else ""
+    message = f"the device refused {action}{words} ({name})"
+    return RefusedError(message, _HINTS.get((group, rc), ""), group=group, rc=rc, reason=reason)
+
+
+def _name(group: int, rc: int) -> str:
+    if group == GENERIC:
+        return _code(smperror.MGMT_ERR, rc)
+    if group not in _GROUPS:
+        return f"group {group} error {rc}"
+    title, codes = _GROUPS[group]
+    return f"{title} {_code(codes, rc)}"
+
+
+def _code(codes: type[IntEnum], rc: int) -> str:
+    try:
+        return f"{codes(rc).name}, {rc}"
+    except ValueError:
+        return f"error {rc}"

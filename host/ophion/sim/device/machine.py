@@ -1,0 +1,134 @@
+"""`machine` of the simulated chip, as the ESP32 port has it (ports/esp32/modmachine.c, machine_*.c).
+
+Every reset is a new process; the RTC memory and the watchdog are the supervisor's.
+"""
+
+import binascii
+import struct
+
+import ophion_messages as m
+import ophion_sim
+from ophion_messages import DEEP_SLEEP as DEEPSLEEP_RESET
+from ophion_messages import HARD as HARD_RESET
+from ophion_messages import POWER_ON as PWRON_RESET  # noqa: F401
+from ophion_messages import SOFT as SOFT_RESET
+from ophion_messages import WATCHDOG as WDT_RESET  # noqa: F401
+
+_FREQ_HZ = 160_000_000
+
+
+def _reset(kind, delay_ms=0):
+    link = ophion_sim.link()
+    link.send(m.RESET, struct.pack("<BI", kind, delay_ms))
+    link.wait_for_death()
+
+
+def reset():
+    """Restart as the chip's software reset does: RAM is lost, RTC memory stays."""
+    _reset(HARD_RESET)
+
+
+def soft_reset():
+    """Restart MicroPython only; the watchdog keeps running."""
+    _reset(SOFT_RESET)
+
+
+def deepsleep(time_ms=0):
+    """Power down and start again after `time_ms`, with cause DEEPSLEEP_RESET; 0 sleeps for ever."""
+    _reset(DEEPSLEEP_RESET, time_ms)
+
+
+def lightsleep(time_ms=0):
+    ophion_sim.link().wait(time_ms)
+
+
+def reset_cause():
+    return ophion_sim.config("cause")
+
+
+def unique_id():
+    """Six bytes: the base MAC address."""
+    return binascii.unhexlify(ophion_sim.config("uid"))
+
+
+def freq(hz=None):
+    return _FREQ_HZ
+
+
+def idle():
+    ophion_sim.pump(1)
+
+
+def disable_irq():
+    """Stop radio callbacks; returns the state for enable_irq."""
+    link = ophion_sim.link()
+    state, link.busy = link.busy, True
+    return state
+
+
+def enable_irq(state):
+    ophion_sim.link().busy = state
+
+
+class RTC:
+    """RTC memory: at most 2048 bytes that survive every reset but power-on."""
+
+    _kept = None
+
+    def __init__(self, id=0):
+        if RTC._kept is None:
+            RTC._kept = binascii.unhexlify(ophion_sim.config("rtc"))
+
+    def memory(self, data=None):
+        if data is None:
+            return RTC._kept
+        if len(data) > m.RTC_SIZE:
+            raise ValueError("buffer too long")
+        RTC._kept = bytes(data)
+        ophion_sim.link().send(m.RTC, RTC._kept)
+        return None
+
+
+class WDT:
+    """The task watchdog: cannot be stopped; a new WDT(timeout=) arms it again; survives a soft reset."""
+
+    def __init__(self, id=0, timeout=5000):
+        if id != 0:
+            raise ValueError("invalid WDT id")
+        if timeout <= 0:
+            raise ValueError("WDT timeout too short")
+        ophion_sim.link().send(m.WDT, struct.pack("<I", timeout))
+
+    def feed(self):
+        link = ophion_sim.link()
+        link.send(m.FEED)
+        link.pump_now_and_then()  # long work feeds; on the chip the radio would run beside it
+
+
+class Pin:
+    """A pin that only reads: the level that the supervisor was told, 1 (pulled up) by default."""
+
+    IN = 1
+    OUT = 3
+    OPEN_DRAIN = 7
+    PULL_UP = 2
+    PULL_DOWN = 1
+
+    def __init__(self, id, mode=-1, pull=-1, value=None):
+        self._id = id
+        self._value = ophion_sim.config("pins", {}).get(str(id), 1) if value is None else value
+
+    def value(self, x=None):
+        if x is None:
+            return self._value
+        self._value = 1 if x else 0
+        return None
+
+    def __call__(self, x=None):
+        return self.value(x)
+
+    def on(self):
+        self._value = 1
+
+    def off(self):
+        self._value = 0

@@ -1,0 +1,83 @@
+"""Rig of the end-to-end tests: the real bootloader on real MicroPython, real images, a real radio stack."""
+
+import contextlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ophion.build import build, new_app
+from ophion.build.boards import board_layout
+from ophion.keys import generate, open_signer
+from ophion.package import load_image
+from ophion.push import use_radio
+from ophion.sign import sign
+from ophion.sim import Simulator
+
+NAME = "e2e-device"
+
+
+class Bench:
+    """A key, images by version and program, and simulated devices, all in the test's own directory."""
+
+    def __init__(self, directory: Path):
+        self.directory = directory
+        self.key = directory / "key.pem"
+        self.public = generate(self.key)
+
+    def payload(self, version, program=None, asset=0):
+        """(payload, version) of an application: the scaffold, or `program` as its main.py."""
+        app = self.directory / f"app-{version}"
+        if not app.exists():
+            new_app(app, "e2e")
+            config = app / "ophion.toml"
+            config.write_text(config.read_text().replace("1.0.0", version))
+            if program is not None:
+                (app / "main.py").write_text(program)
+            if asset:
+                (app / "asset.bin").write_bytes(bytes(i * 7 & 255 for i in range(asset)))
+        built = build(app)
+        return built.payload, built.config.version
+
+    def image(self, version, program=None, asset=0):
+        """The signed image of that application."""
+        payload, number = self.payload(version, program, asset)
+        path = self.directory / f"{version}.bin"
+        path.write_bytes(sign(payload, number, open_signer(f"file:{self.key}")))
+        return load_image(path)
+
+    @contextlib.asynccontextmanager
+    async def device(self, image=None, **options):
+        """A running device with `image` (bytes) in its primary slot; bleak's radio is its ether."""
+        sim = await Simulator.create(
+            self.directory / "device",
+            layout=board_layout("sim"),
+            name=NAME,
+            image=image,
+            keys=[self.public.raw],
+            **options,
+        )
+        try:
+            await sim.start()
+            restore = use_radio(f"bumble:{sim.transport}")
+            try:
+                yield sim
+            finally:
+                restore()
+        finally:
+            await sim.stop()
+            print("\n".join(sim.console))
+
+    def run(self, *words):
+        """Run a command of the environment; returns (exit code, output)."""
+        done = subprocess.run([str(w) for w in words], capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stdout + done.stderr
+
+    def tool(self, module, *words):
+        """Run `python -m module words`."""
+        return self.run(sys.executable, "-m", module, *words)
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return Bench(tmp_path)

@@ -1,0 +1,119 @@
+"""Persistent cells, the event log and the wish for the next boot: kept, and safe when torn or garbage."""
+
+from nor import SHAPES, PowerCut
+from ophion_boot.core import bootmode
+from ophion_boot.core.area import Area
+from ophion_boot.core.eventlog import EVENTS_MAX, EventLog
+from ophion_boot.port.flash_cells import FlashCells
+from support import SECTOR, Cells, raises, ram_flash
+
+
+def cells_of(flash):
+    return FlashCells(Area(flash, 0, 2 * SECTOR))
+
+
+def test_values_survive_and_the_newest_counts():
+    flash = ram_flash(2)
+    cells = cells_of(flash)
+    assert cells.load("a") is None
+    for n in range(200):
+        cells.store("a", b"value %d" % n)
+        cells.store("b", bytes(n % 50))
+    again = cells_of(flash)
+    assert again.load("a") == b"value 199" and again.load("b") == bytes(49)
+    assert flash.erases > 4, "both sectors were used"
+
+
+def test_a_cut_loses_at_most_the_record_being_written():
+    for before in (1, 60, 61, 62, 63, 64):
+        for op in (1, 2):
+            for shape in SHAPES:
+                flash = ram_flash(2)
+                cells = cells_of(flash)
+                for n in range(before):
+                    cells.store("a", b"old value %3d" % n + bytes(30))
+                flash.arm_cut(op, shape, seed=before)
+                try:
+                    cells.store("a", b"new value")
+                except PowerCut:
+                    pass
+                flash.disarm()
+                got = bytes(cells_of(flash).load("a"))
+                assert got[:9] in (b"new value", b"old value"), (before, op, shape)
+                if got != b"new value":
+                    assert got[:13] == b"old value %3d" % (before - 1)
+                after = cells_of(flash)
+                after.store("a", b"third")
+                assert cells_of(flash).load("a") == b"third", (before, op, shape)
+
+
+def test_garbage_is_empty():
+    flash = ram_flash(2, content=b"OPHC" + bytes(range(200)))
+    cells = cells_of(flash)
+    assert cells.load("a") is None
+    cells.store("a", b"1")
+    assert cells_of(flash).load("a") == b"1"
+    assert "do not fit" in raises(ValueError, cells.store, "b", bytes(SECTOR // 2))
+
+
+def test_the_log_keeps_the_last_events_in_order():
+    store = Cells()
+    log = EventLog(store)
+    for n in range(EVENTS_MAX + 5):
+        log.add("installed", "1.0.%d" % n, "r" * 200)
+    events = EventLog(store).read()
+    assert len(events) == EVENTS_MAX
+    assert events[-1]["n"] == EVENTS_MAX + 5 and events[-1]["version"] == "1.0.20"
+    assert events[0]["n"] == 6 and len(events[0]["reason"]) == 60
+    for garbage in (b"\xff", b"\xa1\x63log\x05", b"\xa1\x63log\x81\x01"):
+        store.store("log", garbage)
+        assert EventLog(store).read() == []
+    log.add("installed")
+    assert len(log.read()) == 1
+
+
+def test_a_log_that_cannot_be_written_stops_nothing():
+    flash = ram_flash(2)
+    log = EventLog(cells_of(flash))
+    for _ in range(EVENTS_MAX + 4):
+        log.add("crashed", "1.0.0", "\u0436" * 200)
+    events = EventLog(cells_of(flash)).read()
+    assert 8 <= len(events) < EVENTS_MAX and events[-1]["n"] == EVENTS_MAX + 4, "the oldest make room"
+
+    class Worn:
+        def load(self, name):
+            return None
+
+        def store(self, name, data):
+            raise OSError(5)
+
+    EventLog(Worn()).add("installed")
+
+
+def test_cells_that_cannot_be_read_are_empty():
+    class Unreadable:
+        sector, write_size, size = SECTOR, 4, 2 * SECTOR
+
+        def read(self, at, buf):
+            raise OSError(5)
+
+    assert FlashCells(Unreadable()).load("log") is None
+
+
+def test_the_log_fits_into_the_cells_with_its_longest_texts():
+    flash = ram_flash(2)
+    log = EventLog(cells_of(flash))
+    for _ in range(EVENTS_MAX + 2):
+        log.add("installed", "255.255.65535.4294967295", "r" * 200)
+    assert len(EventLog(cells_of(flash)).read()) == EVENTS_MAX
+
+
+def test_the_wish_for_recovery_needs_every_bit():
+    wish = bootmode.pack(bootmode.RECOVERY)
+    assert bootmode.parse(wish) == bootmode.RECOVERY
+    assert bootmode.parse(b"") == bootmode.APP
+    assert bootmode.parse(bootmode.pack(bootmode.APP)) == bootmode.APP
+    for bit in range(8 * len(wish)):
+        bad = bytearray(wish)
+        bad[bit >> 3] ^= 1 << (bit & 7)
+        assert bootmode.parse(bad) == bootmode.APP, bit

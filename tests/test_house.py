@@ -1,0 +1,158 @@
+"""The order of the house: import directions, sizes, and documents that say what the code says."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from ophion_boot.core.decide import ANY, NAMES, TABLE
+
+ROOT = Path(__file__).parents[1]
+SPEC = (ROOT / "bootloader" / "SPEC.md").read_text()
+CODE = ["bootloader", "firmware", "host", "tests"]
+# MicroPython modules that are hardware: nothing that decides may import them.
+HARDWARE = {"machine", "bluetooth", "esp32", "esp", "network", "ophion_sim", "vfs", "time"}
+# module prefix -> prefixes of ophion_boot and ophion that it may import.
+_HELPERS = ("ophion.errors", "ophion.files", "ophion.versions")
+_CORE = ("ophion_boot.compat", "ophion_boot.fmt", "ophion_boot.core")
+MAY_IMPORT = {
+    "ophion_boot.compat": (),
+    "ophion_boot.fmt": ("ophion_boot.compat", "ophion_boot.fmt"),
+    "ophion_boot.crypto": ("ophion_boot.compat", "ophion_boot.crypto"),
+    "ophion_boot.core": (*_CORE, "ophion_boot.crypto"),
+    "ophion_boot.port": (*_CORE, "ophion_boot.port"),
+    "ophion_boot.main": ("ophion_boot", "ophion_layout"),
+    "ophion.build": ("ophion.build", *_HELPERS, *_CORE),
+    "ophion.keys": ("ophion.keys", *_HELPERS),
+    "ophion.sign": ("ophion.sign", "ophion.keys", *_HELPERS, "ophion_boot.fmt"),
+    "ophion.package": ("ophion.package", "ophion.keys.public", *_HELPERS, *_CORE),
+    "ophion.push": ("ophion.push", "ophion.package", *_HELPERS, "ophion.sim"),
+    "ophion.sim": ("ophion.sim", "ophion.build", *_HELPERS),
+}
+
+
+def python_files(*folders):
+    return [
+        p
+        for folder in folders
+        for p in sorted((ROOT / folder).rglob("*.py"))
+        if "build/lib" not in p.as_posix()
+    ]
+
+
+def imports_of(path):
+    """Every absolute module that `path` imports, at any depth."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def module_of(path):
+    for base in ("bootloader", "host"):
+        if path.is_relative_to(ROOT / base):
+            return ".".join(path.relative_to(ROOT / base).with_suffix("").parts).removesuffix(".__init__")
+    return ""
+
+
+def within(name, prefixes):
+    return any(name == prefix or name.startswith(prefix + ".") for prefix in prefixes)
+
+
+def test_import_directions():
+    seen = set()
+    for path in python_files("bootloader/ophion_boot", "host/ophion"):
+        module = module_of(path)
+        rule = next((prefix for prefix in MAY_IMPORT if within(module, (prefix,))), None)
+        if rule is None or "sim/device" in path.as_posix() or "templates" in path.as_posix():
+            continue
+        seen.add(rule)
+        for name in imports_of(path):
+            if name.split(".")[0] in ("ophion_boot", "ophion", "ophion_layout"):
+                assert within(name, MAY_IMPORT[rule]), f"{module} imports {name}"
+    assert seen == set(MAY_IMPORT), "a rule without a module"
+
+
+def test_what_decides_knows_no_hardware():
+    files = python_files(
+        "bootloader/ophion_boot/fmt", "bootloader/ophion_boot/crypto", "bootloader/ophion_boot/core"
+    )
+    assert len(files) > 15
+    for path in files:
+        assert not imports_of(path) & HARDWARE, path
+
+
+@pytest.mark.parametrize("folder", CODE)
+def test_sizes(folder):
+    files = python_files(folder)
+    assert files
+    for path in files:
+        text = path.read_text()
+        assert text.count("\n") <= 500, path
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert node.end_lineno - node.lineno < 80, (path, node.name)
+
+
+def test_the_decision_table_of_the_spec_is_the_code():
+    words = {True: "yes", False: "no", ANY: "-"}
+    section = SPEC.split("## 3.")[1].split("## 4.")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ") and "revert noted" not in line]
+    expected = [
+        "| " + " | ".join([row[0], *(words[v] for v in row[1:9]), NAMES[row[9]]]) + " |" for row in TABLE
+    ]
+    assert rows == expected
+
+
+def test_the_stricter_list_of_the_spec_is_the_tests():
+    from test_verify import STRICTER
+
+    section = SPEC.split("### 1.4")[1].split("## 2.")[0]
+    rows = re.findall(r"^\| (.+?) \| .+ \|$", section, re.M)
+    assert rows[0] == "image"
+    assert rows[1:] == list(STRICTER)
+
+
+def test_spec_numbers_are_the_codes():
+    from ophion_boot.core.eventlog import EVENTS_MAX, TEXT_MAX
+    from ophion_boot.core.journal import TRIALS_MAX, trailer_bytes
+
+    assert f"at most {EVENTS_MAX} entries, texts of at most {TEXT_MAX}" in SPEC
+    assert TRIALS_MAX == 8 and trailer_bytes(8, 4) == 32 + 8 * 8 + 2 * 8 * 4 + 5 * 8 + 16
+    main = (ROOT / "bootloader/ophion_boot/main.py").read_text()
+    size, count = (re.search(rf"_BUF_{name} = (\d+)", main).group(1) for name in ("SIZE", "COUNT"))
+    assert f'`{{"buf_size": {size}, "buf_count": {count}}}`' in SPEC
+
+
+def test_documents_name_files_and_tests_that_exist():
+    names = {p.name for p in python_files("tests")}
+    for document in ("README.md", "bootloader/DESIGN.md", "bootloader/SPEC.md"):
+        text = (ROOT / document).read_text()
+        for name in re.findall(r"`(?:tests/\S*?/?)?(test_\w+\.py)`?", text):
+            assert name in names, (document, name)
+        for path in re.findall(
+            r"`((?:tests|bootloader|decisions|firmware|host|tools|boards)/[\w./-]*)`", text
+        ):
+            place = ROOT / "bootloader" / path if path.startswith("decisions") else ROOT / path
+            assert place.exists(), (document, path)
+        for function in re.findall(r"`(test_\w+)`", text):
+            assert any(f"def {function}(" in p.read_text() for p in python_files("tests")), (
+                document,
+                function,
+            )
+
+
+def test_the_first_screen_of_the_readme_is_short():
+    lines = (ROOT / "README.md").read_text().split("## The same by hand")[0].count("\n")
+    assert lines < 60
+
+
+def test_make_help_lists_every_target():
+    text = (ROOT / "Makefile").read_text()
+    targets = re.findall(r"^\.PHONY: (\S+)$", text, re.M)
+    assert {"help", "setup", "demo", "check", "test"} <= set(targets)
+    for target in targets:
+        assert re.search(rf"^{target}:.*## \S", text, re.M), target
