@@ -16,45 +16,82 @@ BIN = Path(sys.executable).parent
 
 
 def session():
-    block = README.split("<!-- session")[1].split("```console\n")[1].split("```")[0]
-    lines = [line.removeprefix("$ ") for line in block.splitlines()]
-    assert lines[0] == ". .venv/bin/activate" and len(lines) > 8
+    blocks = [part.split("```console\n")[1].split("```")[0] for part in README.split("<!-- session")[1:]]
+    lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
+    assert len(blocks) == 2 and lines[0] == ". .venv/bin/activate" and len(lines) > 25
     return lines[1:]
 
 
-def test_the_session_by_hand(tmp_path):
-    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}
-    simulator = None
-    output = ""
+class Shell:
+    """Runs the lines of a session in `folder`, as a person's shell would; `&` is a job, `kill %1` ends it."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}
+        self.job = None
+        self.output = ""
+
+    def line(self, line):
+        command, _, comment = line.partition("#")
+        words = command.split()
+        if words[0] == "export":
+            name, _, value = words[1].partition("=")
+            self.environment[name] = value
+        elif words[-1] == "&":
+            self.start(words[:-1])
+        elif words == ["kill", "%1"]:
+            self.end()
+        else:
+            self.run(command, int(re.search(r"exit code (\d)", comment).group(1)) if comment else 0)
+
+    def run(self, command, code):
+        done = subprocess.run(
+            command,
+            shell=True,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        self.output = done.stdout + done.stderr
+        assert done.returncode == code, f"{command}\n{self.output}\n{(self.folder / 'sim.log').read_text()}"
+
+    def start(self, words):
+        with (self.folder / "sim.log").open("ab") as log:
+            self.job = subprocess.Popen(words, cwd=self.folder, env=self.environment, stdout=log, stderr=log)
+        wait_for(self.folder / "device" / "radio.json")
+
+    def end(self):
+        if self.job is not None:
+            self.job.terminate()
+            assert self.job.wait(10) == 0
+            self.job = None
+
+
+def test_the_sessions_by_hand(tmp_path):
+    shell = Shell(tmp_path)
+    images = ""
     try:
         for line in session():
-            if line.startswith("export "):
-                name, _, value = line.removeprefix("export ").partition("=")
-                environment[name] = value
-            elif line.endswith(" &"):
-                words = line.removesuffix(" &").split()
-                log = (tmp_path / "sim.log").open("wb")
-                simulator = subprocess.Popen(words, cwd=tmp_path, env=environment, stdout=log, stderr=log)
-                log.close()
-                wait_for(tmp_path / "device" / "radio.json")
-            else:
-                done = subprocess.run(
-                    line,
-                    shell=True,
-                    cwd=tmp_path,
-                    env=environment,
-                    capture_output=True,
-                    text=True,
-                    timeout=60,
-                )
-                output = done.stdout + done.stderr
-                assert done.returncode == 0, f"{line}\n{output}\n{(tmp_path / 'sim.log').read_text()}"
+            shell.line(line)
+            images = shell.output if line.startswith("ophion device images") else images
     finally:
-        if simulator is not None:
-            simulator.terminate()
-            simulator.wait(10)
-    assert re.search(r"slot 0 +1\.1\.0 +active, confirmed", output), output
-    assert re.search(r"slot 1 +1\.0\.0", output), output
+        shell.end()
+    assert re.search(r"slot 0 +1\.3\.0 +active, confirmed", images), images
+    assert re.search(r"slot 1 +1\.1\.0", images), images
+    events = re.findall(r"^ *\d+ +(\w+) +([\d.]*)", shell.output, re.M)
+    assert events == [
+        ("installed", "1.1.0"),
+        ("confirmed", "1.1.0"),
+        ("refused", ""),
+        ("installed", "1.2.0"),
+        *[("crashed", "1.2.0")] * 3,
+        ("reverted", "1.1.0"),
+        ("resumed", "1.3.0"),
+        ("installed", "1.3.0"),
+        ("confirmed", "1.3.0"),
+    ], shell.output
 
 
 def wait_for(path, seconds=20):

@@ -177,11 +177,11 @@ def _tampered(image: ImageFile, folder: Path) -> ImageFile:
     return load_image(path)
 
 
-async def _push(image: ImageFile, report: _Report) -> None:
+async def _push(image: ImageFile, report: _Report, restart: bool = True) -> None:
     from ophion.cli.push_verbs import describe_event
-    from ophion.push import Uploading, push
+    from ophion.push import PushOptions, Uploading, push
 
-    async with aclosing(push(image, NAME)) as events:
+    async with aclosing(push(image, NAME, PushOptions(restart=restart))) as events:
         async for event in events:
             if not isinstance(event, Uploading):
                 report.note(describe_event(event))
@@ -206,13 +206,7 @@ async def _reverted(image: ImageFile, report: _Report) -> None:
 
 
 async def _power_cut(device: Simulator, image: ImageFile, report: _Report) -> None:
-    from ophion.push import Link
-
-    async with Link(NAME) as link:
-        async with aclosing(link.upload(image.image)) as offsets:
-            async for _ in offsets:
-                pass
-        await link.test(image.hash)
+    await _push(image, report, restart=False)
     await device.power_cut()
     report.note(f"switched on again; power will fail at flash operation {_CUT_AT_OP} of the boot")
     await device.power_on(cut_at_op=_CUT_AT_OP)

@@ -27,6 +27,9 @@ def push_image(
     confirm: Annotated[
         bool, typer.Option("--confirm", help="Confirm it from here instead of waiting for the application.")
     ] = False,
+    reset: Annotated[
+        bool, typer.Option("--reset/--no-reset", help="Restart the device, or leave that to somebody else.")
+    ] = True,
     wait: Annotated[
         float, typer.Option(min=1, metavar="SECONDS", help="How long the new image may take to run.")
     ] = 120.0,
@@ -46,7 +49,7 @@ def push_image(
     async def work() -> None:
         from ophion.push import PushOptions, push
 
-        options = PushOptions(confirm=confirm, retries=retries, wait_s=wait, connect_s=timeout)
+        options = PushOptions(confirm=confirm, restart=reset, retries=retries, wait_s=wait, connect_s=timeout)
         async with aclosing(push(loaded, ble, options)) as events:
             async for event in events:
                 view.take(event)

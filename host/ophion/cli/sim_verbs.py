@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,6 +43,10 @@ def sim(
         Path | None, typer.Option(metavar="TOML", help="New device: flash map (default: the board `sim`).")
     ] = None,
     name: Annotated[str, typer.Option(help="New device: name in the air.")] = "ophion-sim",
+    cut_at_op: Annotated[
+        int | None,
+        typer.Option("--cut-at-op", min=1, metavar="N", help="Power fails in flash operation N; this ends."),
+    ] = None,
     micropython: Annotated[
         str | None,
         typer.Option(envvar="OPHION_MICROPYTHON", metavar="PATH", help="A micropython to run instead."),
@@ -54,7 +60,7 @@ def sim(
     from ophion.build.boards import board_layout
     from ophion.keys import load_public, refuse_sample
     from ophion.package import load_image
-    from ophion.sim import Simulator
+    from ophion.sim import Cut, Simulator
 
     fresh = new or not (folder / "sim.json").exists()
     if not fresh and (image or key or layout):
@@ -78,11 +84,18 @@ def sim(
             )
         else:
             device = Simulator.open(folder, micropython=micropython)
-        async with device:
+        running = asyncio.current_task()
+        assert running is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+        try:
+            await device.start(Cut(cut_at_op) if cut_at_op else None)
             _announce(device.name, device.transport, folder, as_json)
             await _follow(device, as_json)
+        finally:
+            await device.stop()
 
-    asyncio.run(work())
+    with suppress(asyncio.CancelledError):  # SIGTERM: switched off as with Ctrl-C
+        asyncio.run(work())
 
 
 def _announce(name: str, transport: str, folder: Path, as_json: bool) -> None:
@@ -95,9 +108,11 @@ def _announce(name: str, transport: str, folder: Path, as_json: bool) -> None:
 
 
 async def _follow(device: Simulator, as_json: bool) -> None:
-    """Print what the device prints, for ever."""
+    """Print what the device prints, until its power is cut."""
     shown = 0
-    while True:
+    powered = True
+    while powered:
+        powered = device.powered
         lines = device.console
         for line in lines[shown:]:
             if as_json:

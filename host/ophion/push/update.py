@@ -39,12 +39,14 @@ class PushOptions:
     """How patient to be.
 
     confirm    confirm the new image from here once it runs, instead of waiting until it does so itself
+    restart    restart the device, so that it tries the image now; else the push ends when it is asked for
     retries    how often in a row a connection may fail without any progress before the push ends
     wait_s     how long after the reset the new image may take until it runs and is confirmed
     connect_s  how long one try to find and connect to the device may take before the reset
     """
 
     confirm: bool = False
+    restart: bool = True
     retries: int = 5
     wait_s: float = 120.0
     connect_s: float = CONNECT_TIMEOUT_S
@@ -92,7 +94,10 @@ class _Push:
 
     async def run(self) -> AsyncGenerator[Event, None]:
         """All steps in order."""
-        for step in (self._install, self._restart, self._wait_until_running, self._settle):
+        steps = [self._install]
+        if self._options.restart:
+            steps += [self._restart, self._wait_until_running, self._settle]
+        for step in steps:
             async with aclosing(step()) as events:
                 async for event in events:
                     yield event
