@@ -1,10 +1,5 @@
-"""Rig of the host's tests: real tools, real MicroPython, the simulator's real radio; no mocks.
+"""Rig of the host's tests: real tools, real MicroPython, the simulator's real radio; no mocks."""
 
-A test may be an `async def`; it then runs in an event loop of its own and must leave no task behind.
-"""
-
-import asyncio
-import inspect
 import json
 import subprocess
 import sys
@@ -19,24 +14,6 @@ from ophion.sign import SignOptions, sign
 from ophion.versions import parse_version
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "mcuboot"
-
-
-async def _run_and_check(function, arguments):
-    before = asyncio.all_tasks()
-    await function(**arguments)
-    for _ in range(3):
-        await asyncio.sleep(0)
-    left = asyncio.all_tasks() - before
-    assert not left, f"tasks left behind: {left}"
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem):
-    if not inspect.iscoroutinefunction(pyfuncitem.obj):
-        return None
-    names = pyfuncitem._fixtureinfo.argnames
-    asyncio.run(_run_and_check(pyfuncitem.obj, {name: pyfuncitem.funcargs[name] for name in names}))
-    return True
 
 
 @pytest.fixture

@@ -1,11 +1,6 @@
-"""Rig of the simulator's tests: real MicroPython, a real Bumble radio, real bleak; no mocks.
+"""Rig of the simulator's tests: real MicroPython, a real Bumble radio, real bleak; no mocks."""
 
-A test may be an `async def`; it then runs in an event loop of its own and must leave no task behind.
-"""
-
-import asyncio
 import contextlib
-import inspect
 from pathlib import Path
 
 import pytest
@@ -14,25 +9,6 @@ from ophion.sim import Simulator
 from ophion.sim.bleak_bumble import backends
 
 PROGRAMS = Path(__file__).parent / "programs"
-
-
-async def _run_and_check(function, arguments):
-    before = asyncio.all_tasks()
-    await function(**arguments)
-    for _ in range(3):
-        await asyncio.sleep(0)
-    left = asyncio.all_tasks() - before
-    assert not left, f"tasks left behind: {left}"
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem):
-    if not inspect.iscoroutinefunction(pyfuncitem.obj):
-        return None
-    names = pyfuncitem._fixtureinfo.argnames
-    arguments = {name: pyfuncitem.funcargs[name] for name in names}
-    asyncio.run(_run_and_check(pyfuncitem.obj, arguments))
-    return True
 
 
 class Rig:

@@ -8,9 +8,8 @@ from bleak.exc import BleakGATTProtocolError
 
 
 async def test_default_buffer_is_20_bytes_and_cuts_silently(rig):
-    """MP_BLUETOOTH_DEFAULT_ATTR_LEN (extmod/modbluetooth.h); the write is cut with
-    MIN(entry->data_alloc, ...) and answered with success (extmod/nimble/modbluetooth_nimble.c,
-    characteristic_access_cb: "TODO: Consider failing with BLE_ATT_ERR_INSUFFICIENT_RES")."""
+    """MP_BLUETOOTH_DEFAULT_ATTR_LEN (extmod/modbluetooth.h); a longer write is cut to the allocated
+    buffer and answered with success (extmod/nimble/modbluetooth_nimble.c, characteristic_access_cb)."""
     main = """
 import gatt
 def irq(event, data):

@@ -12,11 +12,10 @@ from smpclient.transport.ble import SMPBLETransport
 class BleTransport(SMPBLETransport):
     """What smpclient does, with another way to wait.
 
-    smpclient 7.3.0 waits for "notification or disconnect" in two helper tasks. When the wait
-    itself is cancelled
-    (a timeout, Ctrl-C) the helper still owns the condition's lock, and leaving `async with` raises
-    RuntimeError("Lock is not acquired"), which hides the timeout or the cancellation. Here the caller waits
-    itself, and a disconnect wakes it.
+    smpclient 7.3.0 waits for "notification or disconnect" in two helper tasks. When the wait itself is
+    cancelled (a timeout, Ctrl-C) the helper still owns the condition's lock, and leaving `async with`
+    raises RuntimeError("Lock is not acquired"), which hides the timeout or the cancellation. Here the
+    caller waits itself, and a disconnect wakes it.
     """
 
     _waking: asyncio.Task[None] | None = None

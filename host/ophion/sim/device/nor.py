@@ -14,6 +14,7 @@ import errno
 _BLOCK_COUNT = 4
 _BLOCK_SIZE = 5
 _BLOCK_ERASE = 6
+_PAGE = 256
 SHAPES = ("before", "torn", "after")
 
 
@@ -151,13 +152,24 @@ class NorFlash:
         return out
 
     def _torn_erase(self, addr, seed):
-        """A cut erase: some bytes blank, some as they were, some with random bits risen to 1."""
+        """A cut erase, in one of four shapes: from the start, from the end, by pages, or byte by byte."""
         rng = _rng(seed + self.ops)
         out = bytearray(self.sector)
         self._file.seek(addr)
         self._file.readinto(out)
-        for i in range(self.sector):
-            out[i] |= (0xFF, 0, rng() & 0xFF)[rng() % 3]
+        shape = rng() % 4
+        border = rng() % (self.sector + 1)
+        if shape == 0:
+            out[:border] = self._blank[:border]
+        elif shape == 1:
+            out[border:] = self._blank[border:]
+        elif shape == 2:
+            for page in range(0, self.sector, _PAGE):
+                if rng() & 1:
+                    out[page : page + _PAGE] = self._blank[:_PAGE]
+        else:
+            for i in range(self.sector):
+                out[i] |= (0xFF, 0, rng() & 0xFF)[rng() % 3]
         return out
 
 
