@@ -4,7 +4,8 @@ import sys
 
 from nor import PowerCut
 from ophion_boot.core.area import Area
-from ophion_boot.core.swap_offset import StrategyError, SwapOffset
+from ophion_boot.core.strategy import StrategyError
+from ophion_boot.core.swap_offset import SwapOffset
 from ophion_boot.fmt.trailer import COPY_DONE, IMAGE_OK
 from rig import PRI, SEC, Rig
 from support import SECTOR, image, raises, ram_flash

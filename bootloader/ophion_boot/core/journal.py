@@ -1,7 +1,7 @@
 """The swap journal: what a cut of power must not make the bootloader forget (SPEC.md 2.3).
 
 It lies at the start of the primary slot's trailer: one record with both image sizes, the marks of
-boots on trial, and two progress marks for each sector. Sizes are kept here because after the first
+boots on trial, and the progress marks of each sector. Sizes are kept here because after the first
 copied sector no header can be trusted to tell them (MCUboot's offset swap reads a header then, and
 loses an old image that is larger than the new one).
 """
@@ -20,10 +20,10 @@ _BODY_BYTES = const(16)
 TRIALS_MAX = 8
 
 
-def trailer_bytes(sectors: int, write_size: int) -> int:
-    """Bytes of trailer that a primary slot of `sectors` sectors needs, journal included."""
+def trailer_bytes(sectors: int, write_size: int, marks: int) -> int:
+    """Bytes of trailer that a primary slot of `sectors` sectors needs, with `marks` progress marks each."""
     unit = trailer.unit_bytes(write_size)
-    return _RECORD_BYTES + TRIALS_MAX * unit + 2 * sectors * write_size + 5 * unit + max(16, unit)
+    return _RECORD_BYTES + TRIALS_MAX * unit + marks * sectors * write_size + 5 * unit + max(16, unit)
 
 
 class Journal:

@@ -59,7 +59,7 @@ class Layout:
     def max_image_size(self) -> int:
         """The most bytes that an image may take on this board, TLVs included."""
         sectors = self.areas["primary"].size // self.sector
-        trailer = -(-trailer_bytes(sectors, self.write_size) // self.sector)
+        trailer = -(-trailer_bytes(sectors, self.write_size, 2) // self.sector)
         secondary = self.areas["secondary"].size // self.sector
         return (min(sectors, secondary - 1) - trailer) * self.sector
 

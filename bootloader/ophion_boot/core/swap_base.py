@@ -1,0 +1,231 @@
+"""What the swapping strategies share: requests, trials, the journal, and the order of a swap.
+
+A subclass says where images lie and in which steps two images change places; DESIGN.md has the
+argument that this order loses no image, whatever the steps, as long as each step's source stays
+whole until its mark is in flash.
+"""
+
+from ophion_boot.core.area import Area
+from ophion_boot.core.decide import Facts, decide
+from ophion_boot.core.journal import TRIALS_MAX, Journal, trailer_bytes
+from ophion_boot.core.slot import Slot
+from ophion_boot.core.strategy import StrategyError
+from ophion_boot.fmt import trailer
+
+
+class SwapBase:
+    """`primary` and `secondary` are Areas; `image_sectors(primary, secondary)` of the subclass says how
+    many sectors an image may have.
+
+    `buf` (whole sectors) is lent for copying; `trials` (1..8) is how many boots an update gets to be
+    confirmed; `feed()` is called for each step, for a watchdog.
+    """
+
+    name = ""
+    marks_per_sector = 2
+    header_sectors: tuple[int, ...] = (0,)
+
+    def __init__(self, primary: Area, secondary: Area, buf: bytearray, trials: int = 3, feed=None) -> None:  # type: ignore[no-untyped-def]
+        if not 1 <= trials <= TRIALS_MAX:
+            raise StrategyError("trials is %d, not 1..%d" % (trials, TRIALS_MAX))
+        self._sector = primary.sector
+        need = trailer_bytes(primary.sectors, primary.write_size, self.marks_per_sector)
+        need = -(-need // self._sector)
+        self.primary = Slot(primary, need)
+        self.secondary = Slot(secondary, need)
+        sectors = self.image_sectors(self.primary.trailer_sector, self.secondary.trailer_sector)
+        if sectors < 1:
+            raise StrategyError(
+                "slots of %d and %d sectors leave no room" % (primary.sectors, secondary.sectors)
+            )
+        self.max_image_size = sectors * self._sector
+        self._journal = Journal(self.primary)
+        self._note = Journal(self.secondary)
+        self._buf = memoryview(buf)[: self._sector]
+        self._trials = trials
+        self._feed = feed or (lambda: None)
+
+    # What a subclass says
+
+    @staticmethod
+    def image_sectors(primary: int, secondary: int) -> int:
+        """Sectors that an image may have in slots that leave this many beside their trailers."""
+        return min(primary, secondary)
+
+    def other(self) -> Area:
+        """The area of the other image."""
+        return self.staged()
+
+    def staged(self) -> Area:
+        """The area where an update lies."""
+        return self.secondary.area.part(0, self.max_image_size)
+
+    def swapped_out(self) -> Area:
+        """The area where the image lies that a swap took out of the primary slot."""
+        return self.secondary.area.part(0, self.max_image_size)
+
+    def _swap_in(self, old: int, new: int) -> None:
+        """Bring the secondary's image of `new` sectors in, and the primary's of `old` sectors out."""
+
+    def _swap_back(self, new: int, old: int) -> None:
+        """Bring the image of `old` sectors back for the one of `new` sectors."""
+
+    # What the slots hold
+
+    def active(self) -> Area:
+        """The area of the image that runs."""
+        return self.primary.area.part(0, self.max_image_size)
+
+    def facts(self) -> Facts:
+        """What the trailers say, for `decide`."""
+        pri, sec = self.primary, self.secondary
+        ok, done = trailer.IMAGE_OK, trailer.COPY_DONE
+        left = self._journal.read() is not None and self._journal.trials_used() < self._trials
+        return Facts(
+            self._revert_noted(),
+            sec.magic(),
+            sec.flag(ok),
+            sec.flag(done),
+            pri.magic(),
+            pri.flag(ok),
+            pri.flag(done),
+            left,
+        )
+
+    def decide(self) -> tuple[int, str]:
+        """The swap type of the next boot and the reason for it."""
+        return decide(self.facts())
+
+    # What applications and operators ask for
+
+    def begin_upload(self) -> None:
+        """Make the secondary slot free for a new image: no request and no header stays behind.
+
+        Raises StrategyError while the image there is wanted.
+        """
+        facts = self.facts()
+        if facts.on_trial:
+            raise StrategyError("the running image is on trial: the other slot holds the way back")
+        if facts.pending:
+            raise StrategyError("an update is pending: the next boot installs it")
+        self.discard()
+
+    def discard(self) -> None:
+        """Forget what the secondary slot holds, whatever it is: its request first, then its headers."""
+        self.secondary.erase_trailer()
+        for sector in self.header_sectors:
+            if not self.secondary.sector_blank(sector):
+                self.secondary.area.erase(sector)
+
+    def set_pending(self, permanent: bool) -> None:
+        """Ask the next boot to install the staged image, on trial or for good."""
+        facts = self.facts()
+        if facts.on_trial:
+            raise StrategyError("the running image is on trial: confirm it first")
+        if facts.pending:
+            if self.decide()[0] == (trailer.PERM if permanent else trailer.TEST):
+                return
+        self._request(permanent)
+
+    def confirm(self) -> bool:
+        """Let the running image stay; True when it was on trial until now."""
+        if not self.facts().on_trial:
+            return False
+        self.primary.write_flag(trailer.IMAGE_OK)
+        return True
+
+    def count_trial(self) -> tuple[int, int] | None:
+        """Count this boot, before the image runs; returns (boot, boots) or None when not on trial."""
+        if not self.facts().on_trial:
+            return None
+        self._journal.count_trial()
+        return self._journal.trials_used(), self._trials
+
+    # What the bootloader does
+
+    def install(self, swap_type: int, old_size: int, new_size: int) -> None:
+        """Swap the staged image in: `old_size` and `new_size` are the bytes of the two images.
+
+        The request in the secondary trailer must be in flash before the primary trailer is erased:
+        it is written here when the image was not pending (a repair).
+        """
+        if self.secondary.magic() != trailer.GOOD:
+            self._request(swap_type == trailer.PERM)
+        self._begin(swap_type, old_size, new_size)
+        self._run(swap_type, old_size, new_size)
+
+    def revert(self, new_size: int, old_size: int) -> None:
+        """Swap the swapped-out image (`old_size` bytes) back for the one that failed (`new_size`)."""
+        if not self._revert_noted():
+            self.secondary.erase_trailer()
+            self._note.write(trailer.REVERT, new_size, old_size)
+        self._begin(trailer.REVERT, new_size, old_size)
+        self._run(trailer.REVERT, new_size, old_size)
+
+    def resume(self) -> int | None:
+        """Finish a swap that a reset interrupted; its type, or None when there was none.
+
+        While the secondary trailer still holds the request, nothing was copied yet, and what the
+        primary trailer says may be a torn erase of an older journal: then the table decides anew.
+        """
+        pri = self.primary
+        if self.secondary.magic() == trailer.GOOD or self._revert_noted():
+            return None
+        if pri.magic() != trailer.GOOD or pri.flag(trailer.COPY_DONE) != trailer.UNSET:
+            return None
+        record = self._journal.read()
+        if record is None:
+            return None
+        self._run(*record)
+        return record[0]
+
+    def keep(self) -> None:
+        """End a trial whose way back is lost: the image that runs stays."""
+        self.primary.write_flag(trailer.IMAGE_OK)
+        self.secondary.erase_trailer()
+
+    def _request(self, permanent: bool) -> None:
+        slot = self.secondary
+        slot.erase_trailer()
+        slot.write_field(trailer.SWAP_INFO, bytes((trailer.PERM if permanent else trailer.TEST,)))
+        if permanent:
+            slot.write_flag(trailer.IMAGE_OK)
+        slot.write_magic()
+
+    def _revert_noted(self) -> bool:
+        record = self._note.read()
+        return record is not None and record[0] == trailer.REVERT
+
+    def _begin(self, swap_type: int, pri_size: int, sec_size: int) -> None:
+        pri = self.primary
+        pri.erase_trailer()
+        self._journal.write(swap_type, pri_size, sec_size)
+        pri.write_field(trailer.SWAP_INFO, bytes((swap_type,)))
+        pri.write_field(trailer.SWAP_SIZE, max(pri_size, sec_size).to_bytes(4, "little"))
+        pri.write_magic()
+
+    def _run(self, swap_type: int, pri_size: int, sec_size: int) -> None:
+        self.secondary.erase_trailer()
+        pri_sectors, sec_sectors = self._sectors(pri_size), self._sectors(sec_size)
+        if swap_type == trailer.REVERT:
+            self._swap_back(pri_sectors, sec_sectors)
+        else:
+            self._swap_in(pri_sectors, sec_sectors)
+        self._finish(swap_type)
+
+    def _step(self, number: int, source: Area, source_sector: int, target: Area, target_sector: int) -> None:
+        if self._journal.done(number):
+            return
+        self._feed()
+        target.erase(target_sector)
+        source.read(source_sector * self._sector, self._buf)
+        target.program(target_sector * self._sector, self._buf)
+        self._journal.mark(number)
+
+    def _finish(self, swap_type: int) -> None:
+        if swap_type != trailer.TEST:
+            self.primary.write_flag(trailer.IMAGE_OK)
+        self.primary.write_flag(trailer.COPY_DONE)
+
+    def _sectors(self, size: int) -> int:
+        return -(-min(size, self.max_image_size) // self._sector)

@@ -1,0 +1,44 @@
+"""Install strategy `swap_scratch`: both images change places through a scratch area of one sector or more.
+
+MCUboot's swap-using-scratch, one sector at a time: slots of equal size do, an update is staged at the
+start of the secondary slot, and the scratch sectors take turns so that they wear alike. Going back is
+the same exchange once more.
+"""
+
+from ophion_boot.core.area import Area
+from ophion_boot.core.strategy import StrategyError
+from ophion_boot.core.swap_base import SwapBase
+
+NAME = "swap_scratch"
+
+
+class SwapScratch(SwapBase):
+    """`scratch` is an Area of at least one sector; the other arguments are those of SwapBase."""
+
+    name = NAME
+    marks_per_sector = 3
+
+    def __init__(  # type: ignore[no-untyped-def]
+        self, primary: Area, secondary: Area, scratch: Area, buf: bytearray, trials: int = 3, feed=None
+    ) -> None:
+        if scratch.sectors < 1:
+            raise StrategyError("the scratch area has no sector")
+        SwapBase.__init__(self, primary, secondary, buf, trials, feed)
+        self._scratch = scratch
+
+    def _swap_in(self, old: int, new: int) -> None:
+        """Exchange from the last sector down; where only one image has a sector, it is moved."""
+        pri, sec, scratch = self.primary.area, self.secondary.area, self._scratch
+        for i in range(max(old, new) - 1, -1, -1):
+            turn = i % scratch.sectors
+            if i < old and i < new:
+                self._step(3 * i, sec, i, scratch, turn)
+                self._step(3 * i + 1, pri, i, sec, i)
+                self._step(3 * i + 2, scratch, turn, pri, i)
+            elif i < old:
+                self._step(3 * i, pri, i, sec, i)
+            else:
+                self._step(3 * i, sec, i, pri, i)
+
+    def _swap_back(self, new: int, old: int) -> None:
+        self._swap_in(new, old)
