@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 import pytest
 from ophion.errors import RefusedError, RevertedError
-from ophion.push import Confirmed, Link, Reconnecting, push
+from ophion.push import Confirmed, Link, PushOptions, Reconnecting, push
 
 NAME = "e2e-device"
 SILENT = "import time\nprint('silent starts')\nwhile True:\n    time.sleep(1)\n"
@@ -82,6 +82,30 @@ async def test_a_device_without_any_image_waits_in_recovery_and_is_updated(bench
             assert (await link.info()).mode == "recovery"
         await push_all(bench.image("1.0.0"))
         await sim.wait_console("e2e 1.0.0")
+
+
+async def test_what_an_application_learns_and_asks_for(bench):
+    program = """
+import ophion_app
+print("version", ophion_app.version(), "trial", ophion_app.trial(), "reachable", ophion_app.reachable())
+print("events", [e["event"] for e in ophion_app.events()])
+print("confirm", ophion_app.confirm(), ophion_app.confirm())
+ophion_app.feed()
+if len(ophion_app.events()) < 4:
+    ophion_app.enter_recovery()
+"""
+    async with bench.device(bench.image("1.0.0").image) as sim:
+        async with aclosing(push(bench.image("1.1.0", program), NAME, PushOptions(restart=False))) as events:
+            async for _ in events:
+                pass
+        await sim.reset("hard")
+        await sim.wait_console("version 1.1.0 trial (1, 3) reachable False")
+        await sim.wait_console("events ['installed']")
+        await sim.wait_console("confirm True False")
+        await sim.wait_console("recovery, advertising")
+        assert await log_of() == [("installed", "1.1.0"), ("confirmed", "1.1.0"), ("recovery", "")]
+        await sim.reset("hard")
+        await sim.wait_console("version 1.1.0 trial None")
 
 
 async def test_files_of_the_user_stand_in_for_nothing(bench):

@@ -58,6 +58,10 @@ class Inbox:
         self._in += 1
         return True
 
+    def waiting(self) -> bool:
+        """True when `take` has a request to lend."""
+        return self._in != self._out
+
     def take(self) -> memoryview | None:
         """A memoryview of the oldest whole request, or None; it is valid until `release`."""
         if self._in == self._out:

@@ -113,7 +113,9 @@ class BleServer:
 
     def busy(self) -> bool:
         """True when `poll` has something to wait for that no event announces."""
-        return bool(self._out) or self._reset_at is not None or self._advertise or self._inbox.partial()
+        inbox = self._inbox
+        waiting = inbox.waiting() or inbox.partial()
+        return waiting or bool(self._out) or self._reset_at is not None or self._advertise
 
     def poll(self) -> None:
         """Do what is due: answer one request, go on sending, advertise, reset. Never blocks."""
