@@ -93,6 +93,7 @@ class BleakClientBumble(BaseBleakClient):
     """A GATT client on the radio on `transport`."""
 
     transport: ClassVar[str] = ""
+    mtu: ClassVar[int] = _MTU
 
     def __init__(
         self,
@@ -141,7 +142,8 @@ class BleakClientBumble(BaseBleakClient):
             self._ended = asyncio.get_running_loop().create_future()
             connection.on(Connection.EVENT_DISCONNECTION, self._on_disconnection)
             peer = Peer(connection)
-            await self._do(peer.request_mtu(_MTU))
+            if self.mtu > att.ATT_DEFAULT_MTU:
+                await self._do(peer.request_mtu(self.mtu))
             if pair:
                 await self._do(connection.pair())
             await self._do(peer.discover_all())  # type: ignore[no-untyped-call]
@@ -313,17 +315,19 @@ async def _acquire(transport: str) -> CentralRadio:
         raise BleakError(f"no radio at {transport}: {e}") from e
 
 
-def backends(transport: str) -> tuple[type[BleakClientBumble], type[BleakScannerBumble]]:
-    """Backend classes bound to one Bumble transport, for the `backend=` arguments of bleak."""
-    bound = {"transport": transport}
-    client = type("BleakClientBumble", (BleakClientBumble,), bound)
-    scanner = type("BleakScannerBumble", (BleakScannerBumble,), bound)
+def backends(transport: str, mtu: int = _MTU) -> tuple[type[BleakClientBumble], type[BleakScannerBumble]]:
+    """Backend classes bound to one Bumble transport, for the `backend=` arguments of bleak.
+
+    `mtu` is what a connection asks for; 23 asks for nothing, as the plainest centrals do.
+    """
+    client = type("BleakClientBumble", (BleakClientBumble,), {"transport": transport, "mtu": mtu})
+    scanner = type("BleakScannerBumble", (BleakScannerBumble,), {"transport": transport})
     return client, scanner
 
 
-def install(transport: str) -> Callable[[], None]:
+def install(transport: str, mtu: int = _MTU) -> Callable[[], None]:
     """Make bleak use Bumble on `transport` wherever no backend is named; call the result to undo."""
-    client, scanner = backends(transport)
+    client, scanner = backends(transport, mtu)
     hooks: dict[str, Any] = {
         "get_platform_client_backend_type": lambda: (client, "bumble"),
         "get_platform_scanner_backend_type": lambda: (scanner, "bumble"),
