@@ -22,7 +22,7 @@ from ophion_boot.core.smp_ophion import OphionGroup
 from ophion_boot.core.smp_os import GROUP as OS_GROUP
 from ophion_boot.core.smp_os import OsGroup
 from ophion_boot.core.smp_session import Session
-from ophion_boot.core.swap_offset import SwapOffset
+from ophion_boot.core.strategies import make
 from ophion_boot.core.verify import Verifier
 from ophion_boot.port.ble import BleServer
 
@@ -42,9 +42,7 @@ class Device:
         self.log = EventLog(board.cells)
         self._buf = bytearray(layout["sector"])
         self.verifier = Verifier(layout["keys"], self._buf)
-        self.strategy = SwapOffset(
-            board.area("primary"), board.area("secondary"), self._buf, layout["trials"], self.feed
-        )
+        self.strategy = make(layout["strategy"], board.area, self._buf, layout["trials"], self.feed)
         self.boot: Boot = None  # type: ignore[assignment]
         self.recovery = False
         self.watchdog = None
@@ -121,7 +119,12 @@ def start() -> None:
     # Nothing on a file system that nobody signed may stand in for a frozen module.
     sys.path[:] = Board.frozen
     device = Device(Board(LAYOUT), LAYOUT)
+    before = device.log.read()
+    known = before[-1]["n"] if before else 0
     boot = device.decide()
+    for entry in device.log.read():
+        if entry["n"] > known:
+            print("ophion: %s %s: %s" % (entry["event"], entry["version"], entry["reason"]))
     if boot.image is None:
         print("ophion: nothing to run: " + boot.reason)
     elif not device.recovery:
@@ -190,5 +193,6 @@ def recover() -> None:
             seen = server.connections
             quiet_since = time.ticks_ms()
         quiet_ms = time.ticks_diff(time.ticks_ms(), quiet_since)
-        if device.boot.image and quiet_ms > 1000 * device.layout["recovery_s"]:
+        waits_for_a_retry = device.boot.image is not None or device.strategy.interrupted()
+        if waits_for_a_retry and quiet_ms > 1000 * device.layout["recovery_s"]:
             device.board.reset()

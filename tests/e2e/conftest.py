@@ -47,11 +47,11 @@ class Bench:
         return load_image(path)
 
     @contextlib.asynccontextmanager
-    async def device(self, image=None, **options):
-        """A running device with `image` (bytes) in its primary slot; bleak's radio is its ether."""
+    async def device(self, image=None, board="sim", **options):
+        """A running `board` with `image` (bytes) in its primary slot; bleak's radio is its ether."""
         sim = await Simulator.create(
             self.directory / "device",
-            layout=board_layout("sim"),
+            layout=board_layout(board),
             name=NAME,
             image=image,
             keys=[self.public.raw],

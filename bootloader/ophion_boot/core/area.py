@@ -1,6 +1,7 @@
 """A part of a flash: sector-aligned bytes of a block device, addressed from 0."""
 
 _ERASE_BLOCK = 6
+_PIECE = 256
 
 
 class AreaError(ValueError):
@@ -42,6 +43,16 @@ class Area:
         first = self._offset // self.sector + sector
         for n in range(first, first + count):
             self._bdev.ioctl(_ERASE_BLOCK, n)
+
+    def blank(self, sector: int) -> bool:
+        """True when every byte of the sector reads 0xff."""
+        buf = bytearray(_PIECE)
+        erased = b"\xff" * _PIECE
+        for at in range(sector * self.sector, (sector + 1) * self.sector, _PIECE):
+            self.read(at, buf)
+            if buf != erased:
+                return False
+        return True
 
     def part(self, offset: int, size: int) -> "Area":
         """The area of `size` bytes at `offset` of this one."""

@@ -4,11 +4,14 @@ No hardware: flash through the strategy, outcomes into the event log. Flash faul
 slot never stop a boot (MCUboot asserts there); an image runs only after `Verifier.verify`.
 """
 
+from ophion_boot.compat import const
 from ophion_boot.core.area import Area
 from ophion_boot.core.decide import NAMES
 from ophion_boot.core.eventlog import EventLog
 from ophion_boot.core.verify import Image, Verifier, VerifyError
 from ophion_boot.fmt.trailer import NONE, PERM, REVERT
+
+_TRIES = const(3)
 
 
 class Boot:
@@ -33,17 +36,43 @@ class Bootloader:
 
     def run(self) -> Boot:
         """Do one boot up to the choice of the image; returns a Boot and never raises for bad flash."""
-        try:
-            self._install()
-        except (OSError, ValueError) as e:
-            self._log.add("refused", "", "flash error while installing: %s" % e)
+        trouble = self._install_stubbornly()
+        if trouble and self._half_done():
+            # Neither image is whole now: a repair from half a swap would end the trial or lose an image.
+            return Boot(None, None, None, trouble)
         image, why = self._check(self._strategy.active())
         if image is None:
             image, why = self._repair(why)
         if image is None:
             self._give_up()
             return Boot(None, None, None, why)
-        return Boot(image, self._strategy.active(), self._strategy.count_trial(), "")
+        return Boot(image, self._strategy.active(), self._count_trial(), "")
+
+    def _count_trial(self) -> tuple[int, int] | None:
+        """Count a boot on trial; a fault of the other slot must not stop an image that is good."""
+        try:
+            return self._strategy.count_trial()
+        except OSError as e:
+            self._log.add("refused", "", "flash error while counting a boot on trial: %s" % e)
+            return None
+
+    def _install_stubbornly(self) -> str:
+        """Install; a flash error is answered by trying again, then told. Returns the last one, or ""."""
+        trouble = ""
+        for _ in range(_TRIES):
+            try:
+                self._install()
+                return ""
+            except (OSError, ValueError) as e:
+                trouble = "flash error while installing: %s" % e
+        self._log.add("refused", "", trouble)
+        return trouble
+
+    def _half_done(self) -> bool:
+        try:
+            return self._strategy.interrupted()
+        except OSError:
+            return True
 
     def _give_up(self) -> None:
         """Nothing is bootable: end any trial, so that recovery may write to the secondary slot."""
@@ -77,31 +106,38 @@ class Bootloader:
 
     def _revert(self, why: str) -> None:
         strategy = self._strategy
-        old, problem = self._check(strategy.swapped_out())
-        if old is None:
-            strategy.keep()
-            self._log.add("refused", "", "no way back: " + problem)
-            return
         new, _ = self._check(strategy.active())
-        strategy.revert(new.total if new else 0, old.total)
-        self._log_swap(REVERT, why)
+        problem = "there is no other image"
+        for area, back, name in strategy.ways_back():
+            old, problem = self._check(area)
+            # An update (one that does not go back) must not be the image that has just failed.
+            if old is None or not (back or (new is not None and new.hash != old.hash)):
+                continue
+            self._put(old, back, new)
+            self._log_swap(REVERT, _from(name, why))
+            return
+        strategy.keep()
+        self._log.add("refused", "", "no way back: " + problem)
+
+    def _put(self, image: Image, back: bool, old: Image | None) -> None:
+        """Make `image` the active one, instead of `old`."""
+        if back:
+            self._strategy.revert(old.total if old else 0, image.total)
+        else:
+            self._strategy.install(PERM, old.total if old else 0, image.total)
 
     def _repair(self, why: str) -> tuple[Image | None, str]:
-        """The primary image is not to be run: put any good image of the secondary slot in its place."""
-        strategy = self._strategy
-        for area, back in ((strategy.swapped_out(), True), (strategy.staged(), False)):
+        """The active image is not to be run: put a good one from elsewhere in its place."""
+        for area, back, name in self._strategy.spares():
             found, _ = self._check(area)
             if found is None:
                 continue
             try:
-                if back:
-                    strategy.revert(0, found.total)
-                else:
-                    strategy.install(PERM, 0, found.total)
+                self._put(found, back, None)
             except (OSError, ValueError) as e:
                 return None, "%s; repair failed: %s" % (why, e)
-            self._log.add("repaired", found.version, why)
-            return self._check(strategy.active())
+            self._log.add("repaired", found.version, _from(name, why))
+            return self._check(self._strategy.active())
         return None, why
 
     def _check(self, area: Area) -> tuple[Image | None, str]:
@@ -122,3 +158,7 @@ class Bootloader:
     def _version(self) -> str:
         image, _ = self._check(self._strategy.active())
         return image.version if image else ""
+
+
+def _from(name: str, why: str) -> str:
+    return "from %s: %s" % (name, why or "not confirmed") if name else why

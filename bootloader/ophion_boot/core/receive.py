@@ -134,7 +134,8 @@ class Upload:
     def _erase_up_to(self, end: int) -> None:
         sector = self._area.sector
         while self._erased * sector < end:
-            self._area.erase(self._erased)
+            if not self._area.blank(self._erased):
+                self._area.erase(self._erased)
             self._erased += 1
 
     def _end(self) -> dict:

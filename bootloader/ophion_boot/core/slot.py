@@ -54,13 +54,7 @@ class Slot:
 
     def sector_blank(self, sector: int) -> bool:
         """True when every byte of the sector reads 0xff."""
-        buf = bytearray(256)
-        blank = b"\xff" * 256
-        for at in range(sector * self.area.sector, (sector + 1) * self.area.sector, 256):
-            self.area.read(at, buf)
-            if buf != blank:
-                return False
-        return True
+        return self.area.blank(sector)
 
     def _at(self, field: int) -> int:
         return trailer.field_at(self.area.size, self.unit, field)

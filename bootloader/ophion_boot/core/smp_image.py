@@ -73,10 +73,8 @@ class ImageGroup:
         if not self._upload.open():
             other = self._describe(self._strategy.other(), 1)
             if other:
-                waiting = facts.pending
-                other.update(
-                    pending=waiting, permanent=action == PERM, confirmed=on_trial or action == REVERT
-                )
+                way_back = self._strategy.other_goes_back and (on_trial or action == REVERT)
+                other.update(pending=facts.pending, permanent=action == PERM, confirmed=way_back)
                 images.append(other)
         return {"images": images, "splitStatus": 0}
 

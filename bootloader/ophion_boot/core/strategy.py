@@ -3,10 +3,15 @@
 - `name`, `max_image_size`: what it is called; the most bytes that an image may take.
 - `active()`, `other()`: the Areas of the image that runs and of the other one.
 - `staged()`, `swapped_out()`: the Areas where an update lies, and where the image lies that it replaced.
+- `ways_back()`, `spares()`: what may run when a trial is over, and when the active image is damaged:
+  (Area, goes back, name), the preferred one first. What goes back is brought by `revert`, the rest by
+  `install`. `name` tells the log where it came from, "" when there is one place only.
+- `other_goes_back`: during a trial the other image is the way back, not a copy of the one on trial.
 - `facts()`, `decide()`: what flash says, and what the next boot does about it.
 - `begin_upload()`, `discard()`: make room for a new image; forget the other image.
 - `set_pending(permanent)`, `confirm()`: ask for an update; let the running image stay.
 - `count_trial()`: count a boot on trial, before the image runs.
+- `interrupted()`: a swap is half done, and nothing but `resume()` may write to the slots.
 - `resume()`, `install(...)`, `revert(...)`, `keep()`: finish what a reset cut off; put an update in; go
   back; end a trial that has no way back.
 

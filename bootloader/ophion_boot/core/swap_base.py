@@ -22,28 +22,38 @@ class SwapBase:
     """
 
     name = ""
+    areas: tuple[str, ...] = ("primary", "secondary")
     marks_per_sector = 2
+    size_field = trailer.SWAP_SIZE
     header_sectors: tuple[int, ...] = (0,)
+    other_goes_back = True
 
     def __init__(self, primary: Area, secondary: Area, buf: bytearray, trials: int = 3, feed=None) -> None:  # type: ignore[no-untyped-def]
         if not 1 <= trials <= TRIALS_MAX:
             raise StrategyError("trials is %d, not 1..%d" % (trials, TRIALS_MAX))
+        sectors = (primary.sectors, secondary.sectors)
         self._sector = primary.sector
-        need = trailer_bytes(primary.sectors, primary.write_size, self.marks_per_sector)
-        need = -(-need // self._sector)
+        self.max_image_size = self.room(sectors, primary.sector, primary.write_size)
+        if self.max_image_size <= 0:
+            raise StrategyError("slots of %d and %d sectors leave no room" % sectors)
+        need = self._trailer_sectors(primary.sectors, primary.sector, primary.write_size)
         self.primary = Slot(primary, need)
         self.secondary = Slot(secondary, need)
-        sectors = self.image_sectors(self.primary.trailer_sector, self.secondary.trailer_sector)
-        if sectors < 1:
-            raise StrategyError(
-                "slots of %d and %d sectors leave no room" % (primary.sectors, secondary.sectors)
-            )
-        self.max_image_size = sectors * self._sector
         self._journal = Journal(self.primary)
         self._note = Journal(self.secondary)
         self._buf = memoryview(buf)[: self._sector]
         self._trials = trials
         self._feed = feed or (lambda: None)
+
+    @classmethod
+    def room(cls, sectors: tuple[int, ...], sector: int, write_size: int) -> int:
+        """The most bytes of an image, 0 or less when there is no room; `sectors` are those of `areas`."""
+        need = cls._trailer_sectors(sectors[0], sector, write_size)
+        return cls.image_sectors(sectors[0] - need, sectors[1] - need) * sector
+
+    @classmethod
+    def _trailer_sectors(cls, primary: int, sector: int, write_size: int) -> int:
+        return -(-trailer_bytes(primary, write_size, cls.marks_per_sector) // sector)
 
     # What a subclass says
 
@@ -63,6 +73,14 @@ class SwapBase:
     def swapped_out(self) -> Area:
         """The area where the image lies that a swap took out of the primary slot."""
         return self.secondary.area.part(0, self.max_image_size)
+
+    def ways_back(self) -> tuple[tuple[Area, bool, str], ...]:
+        """What may run when a trial is over, the preferred one first (`core/strategy.py`)."""
+        return ((self.swapped_out(), True, ""),)
+
+    def spares(self) -> tuple[tuple[Area, bool, str], ...]:
+        """What may run when the active image is damaged, the preferred one first."""
+        return ((self.swapped_out(), True, ""), (self.staged(), False, ""))
 
     def _swap_in(self, old: int, new: int) -> None:
         """Bring the secondary's image of `new` sectors in, and the primary's of `old` sectors out."""
@@ -103,6 +121,8 @@ class SwapBase:
 
         Raises StrategyError while the image there is wanted.
         """
+        if self.interrupted():
+            raise StrategyError("a swap is half done: the next boot finishes it")
         facts = self.facts()
         if facts.on_trial:
             raise StrategyError("the running image is on trial: the other slot holds the way back")
@@ -162,18 +182,23 @@ class SwapBase:
         self._begin(trailer.REVERT, new_size, old_size)
         self._run(trailer.REVERT, new_size, old_size)
 
-    def resume(self) -> int | None:
-        """Finish a swap that a reset interrupted; its type, or None when there was none.
+    def interrupted(self) -> bool:
+        """True while a swap is half done: until `resume` has finished it, nothing else may write here.
 
         While the secondary trailer still holds the request, nothing was copied yet, and what the
         primary trailer says may be a torn erase of an older journal: then the table decides anew.
         """
         pri = self.primary
-        if self.secondary.magic() == trailer.GOOD or self._revert_noted():
-            return None
+        # The primary slot first: a secondary slot that cannot be read must not stop a boot.
         if pri.magic() != trailer.GOOD or pri.flag(trailer.COPY_DONE) != trailer.UNSET:
-            return None
-        record = self._journal.read()
+            return False
+        if self.secondary.magic() == trailer.GOOD or self._revert_noted():
+            return False
+        return self._journal.read() is not None
+
+    def resume(self) -> int | None:
+        """Finish a swap that a reset interrupted; its type, or None when there was none."""
+        record = self._journal.read() if self.interrupted() else None
         if record is None:
             return None
         self._run(*record)
@@ -201,7 +226,7 @@ class SwapBase:
         pri.erase_trailer()
         self._journal.write(swap_type, pri_size, sec_size)
         pri.write_field(trailer.SWAP_INFO, bytes((swap_type,)))
-        pri.write_field(trailer.SWAP_SIZE, max(pri_size, sec_size).to_bytes(4, "little"))
+        pri.write_field(self.size_field, max(pri_size, sec_size).to_bytes(4, "little"))
         pri.write_magic()
 
     def _run(self, swap_type: int, pri_size: int, sec_size: int) -> None:

@@ -8,6 +8,7 @@ the same exchange once more.
 from ophion_boot.core.area import Area
 from ophion_boot.core.strategy import StrategyError
 from ophion_boot.core.swap_base import SwapBase
+from ophion_boot.fmt import trailer
 
 NAME = "swap_scratch"
 
@@ -16,7 +17,10 @@ class SwapScratch(SwapBase):
     """`scratch` is an Area of at least one sector; the other arguments are those of SwapBase."""
 
     name = NAME
+    areas = ("primary", "secondary", "scratch")
     marks_per_sector = 3
+    # MCUboot has no TLV sizes in this mode, and its swap_size moves up to their place.
+    size_field = trailer.TLV_SIZES
 
     def __init__(  # type: ignore[no-untyped-def]
         self, primary: Area, secondary: Area, scratch: Area, buf: bytearray, trials: int = 3, feed=None
@@ -27,6 +31,15 @@ class SwapScratch(SwapBase):
         self._scratch = scratch
 
     def _swap_in(self, old: int, new: int) -> None:
+        self._exchange(old, new)
+        if old == 0 and not self.secondary.sector_blank(0):
+            # Nothing was swapped out: what is left of the update must not pass for a way back.
+            self.secondary.area.erase(0)
+
+    def _swap_back(self, new: int, old: int) -> None:
+        self._exchange(new, old)
+
+    def _exchange(self, old: int, new: int) -> None:
         """Exchange from the last sector down; where only one image has a sector, it is moved."""
         pri, sec, scratch = self.primary.area, self.secondary.area, self._scratch
         for i in range(max(old, new) - 1, -1, -1):
@@ -39,6 +52,3 @@ class SwapScratch(SwapBase):
                 self._step(3 * i, pri, i, sec, i)
             else:
                 self._step(3 * i, sec, i, pri, i)
-
-    def _swap_back(self, new: int, old: int) -> None:
-        self._swap_in(new, old)

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ophion_boot.core.journal import TRIALS_MAX, trailer_bytes
+from ophion_boot.core.journal import TRIALS_MAX
+from ophion_boot.core.strategies import NAMES as STRATEGIES
+from ophion_boot.core.strategies import strategy_class
 
 from ophion.errors import InputError
 
@@ -21,8 +23,9 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-STRATEGIES = ("swap_offset",)
-_AREAS = ("state", "primary", "secondary", "user")
+_AREAS = ("state", "user")
+"""Areas that every board has; `areas` of its strategy's class has the names of the others."""
+
 _SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")
 _NAME_MAX = 29
 """BLE name in a scan response of 31 bytes (Core specification, Supplement part A, 1.2)."""
@@ -58,10 +61,9 @@ class Layout:
     @property
     def max_image_size(self) -> int:
         """The most bytes that an image may take on this board, TLVs included."""
-        sectors = self.areas["primary"].size // self.sector
-        trailer = -(-trailer_bytes(sectors, self.write_size, 2) // self.sector)
-        secondary = self.areas["secondary"].size // self.sector
-        return (min(sectors, secondary - 1) - trailer) * self.sector
+        kind = strategy_class(self.strategy)
+        sectors = tuple(self.areas[name].size // self.sector for name in kind.areas)
+        return int(kind.room(sectors, self.sector, self.write_size))
 
 
 def load_layout(path: Path) -> Layout:
@@ -84,6 +86,7 @@ def device_module(layout: Layout, name: str, keys: Sequence[bytes]) -> str:
     values = {
         "name": name,
         "hw": layout.hw,
+        "strategy": layout.strategy,
         "sector": layout.sector,
         "write_size": layout.write_size,
         "trials": layout.trials,
@@ -126,9 +129,9 @@ def _check(layout: Layout) -> None:
         raise LayoutError(f"flash.size {layout.flash_size:#x} is not in whole sectors")
     if len(layout.name.encode()) > _NAME_MAX:
         raise LayoutError(f"board.name is longer than {_NAME_MAX} bytes")
-    for name in _AREAS:
+    for name in (*_AREAS, *strategy_class(layout.strategy).areas):
         if name not in layout.areas:
-            raise LayoutError(f"areas.{name} is missing")
+            raise LayoutError(f"areas.{name} is missing (update.strategy is {layout.strategy})")
     _check_areas(layout)
     if layout.max_image_size <= 0:
         raise LayoutError("areas.primary and areas.secondary leave no room for an image")

@@ -1,4 +1,4 @@
-"""`ophion demo`: the whole of it, without hardware: five updates, three of which go wrong.
+"""`ophion demo`: the whole of it, without hardware: four updates, three of which go wrong.
 
 Nothing here is simulated but the chip: the keys, images, verdicts, swaps and the radio protocol are
 the real ones. The table at the end is read from the device over Bluetooth.

@@ -36,12 +36,19 @@ def sim(
     image: Annotated[
         Path | None, typer.Option("--image", metavar="IMAGE", help="New device: image in its primary slot.")
     ] = None,
+    golden: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="IMAGE", help="New device: factory image (boards that have one; default --image)."
+        ),
+    ] = None,
     key: Annotated[
         list[Path] | None, typer.Option("--key", "-k", metavar="PUB", help="New device: key it trusts.")
     ] = None,
     layout: Annotated[
-        Path | None, typer.Option(metavar="TOML", help="New device: flash map (default: the board `sim`).")
+        Path | None, typer.Option(metavar="TOML", help="New device: flash map, instead of --board.")
     ] = None,
+    board: Annotated[str, typer.Option(help="New device: a board that comes with ophion.")] = "sim",
     name: Annotated[str, typer.Option(help="New device: name in the air.")] = "ophion-sim",
     cut_at_op: Annotated[
         int | None,
@@ -71,14 +78,16 @@ def sim(
     for public in keys:
         refuse_sample(public)
     data = load_image(image).image if image else None
+    factory = load_image(golden).image if golden else None
 
     async def work() -> None:
         if fresh:
             device = await Simulator.create(
                 folder,
-                layout=layout or board_layout("sim"),
+                layout=layout or board_layout(board),
                 name=name,
                 image=data,
+                golden=factory,
                 keys=[public.raw for public in keys],
                 micropython=micropython,
             )

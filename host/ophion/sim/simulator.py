@@ -61,6 +61,7 @@ class Simulator:
         layout: Path | None = None,
         name: str = "ophion-sim",
         image: bytes | None = None,
+        golden: bytes | None = None,
         keys: Sequence[bytes] = (),
         files: Mapping[str, bytes] | None = None,
         flash_size: int = 1 << 20,
@@ -71,26 +72,34 @@ class Simulator:
     ) -> Simulator:
         """Make a new device: erased flash, with `image` in the primary area.
 
+        A board with an area `golden` gets its factory image there: `golden`, or else `image`.
+
         `layout` is a board's layout.toml, from which and from `keys` (raw public keys) the frozen
         `ophion_layout.py` is made; bootloader and firmware library are frozen with it. Without it,
         only the stand-ins for the chip are. `files` ({name: content}) are added to either, and win.
         """
-        sector, write_size, at, room = 4096, 4, 0, flash_size
+        sector, write_size = 4096, 4
+        places = [("the primary area", 0, flash_size, image)]
         frozen = stand_ins()
         if layout is not None:
             from ophion.build.layout import device_module, load_layout
 
             spec = load_layout(layout)
             flash_size, sector, write_size = spec.flash_size, spec.sector, spec.write_size
-            at, room = spec.areas["primary"].offset, spec.areas["primary"].size
+            contents = {"primary": image, "golden": golden or image}
+            places = [
+                (f"areas.{key}", spec.areas[key].offset, spec.areas[key].size, data)
+                for key, data in contents.items()
+                if key in spec.areas
+            ]
             frozen = device_files()
             frozen["ophion_layout.py"] = device_module(spec, name, list(keys)).encode()
         frozen.update(files or {})
-        image = image or b""
-        if len(image) > room:
-            raise SimError(f"an image of {len(image)} bytes does not fit an area of {room}")
         flash = bytearray(b"\xff" * flash_size)
-        flash[at : at + len(image)] = image
+        for place, at, room, data in places:
+            if len(data or b"") > room:
+                raise SimError(f"an image of {len(data or b'')} bytes does not fit {place} of {room}")
+            flash[at : at + len(data or b"")] = data or b""
         board = Board.fresh(name, flash_size, sector, write_size)
         StateDir(Path(directory)).make(board, bytes(flash), frozen)
         return cls.open(directory, micropython=micropython, radio=radio, heap=heap, pins=pins)

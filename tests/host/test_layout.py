@@ -1,0 +1,87 @@
+"""layout.toml: a board that cannot work is refused before it is built, by an error that names the entry."""
+
+import pytest
+from ophion.build.boards import board_layout
+from ophion.build.layout import STRATEGIES, LayoutError, device_module, load_layout
+
+SECTOR = 0x1000
+
+
+def layout_with(tmp_path, board, *changes):
+    """The layout.toml of `board` with each (text, other text) exchanged."""
+    text = board_layout(board).read_text()
+    for old, new in changes:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    path = tmp_path / "layout.toml"
+    path.write_text(text)
+    return path
+
+
+# board -> sectors of the largest image: 128 in each slot, one of them the trailer; swap_offset has its
+# free sector on top.
+ROOM = {"sim": 127, "sim-scratch": 127}
+
+
+@pytest.mark.parametrize("board", ROOM)
+def test_the_boards_that_come_with_it(board):
+    layout = load_layout(board_layout(board))
+    assert layout.max_image_size == ROOM[board] * SECTOR
+    made = {}
+    exec(device_module(layout, "name", [bytes(32)]), made)
+    assert made["LAYOUT"]["strategy"] == layout.strategy in STRATEGIES
+    assert set(made["LAYOUT"]["areas"]) == set(layout.areas)
+
+
+@pytest.mark.parametrize("board", ROOM)
+def test_the_room_is_what_the_device_finds(board):
+    from ophion_boot.core.area import Area
+    from ophion_boot.core.strategies import make
+
+    layout = load_layout(board_layout(board))
+
+    def area(name):
+        spec = layout.areas[name]
+        return Area(None, spec.offset, spec.size, layout.sector, layout.write_size)
+
+    strategy = make(layout.strategy, area, bytearray(layout.sector), layout.trials)
+    assert strategy.max_image_size == layout.max_image_size
+
+
+def test_marks_of_each_strategy_take_their_room(tmp_path):
+    # 32-byte write units: 128 sectors have 2 x 4096 bytes of marks, or 3 x 4096, and 480 bytes beside.
+    wide = ("write_size = 4 ", "write_size = 32 ")
+    assert load_layout(layout_with(tmp_path, "sim", wide)).max_image_size == (128 - 3) * SECTOR
+    assert load_layout(layout_with(tmp_path, "sim-scratch", wide)).max_image_size == (128 - 4) * SECTOR
+
+
+def test_the_offset_takes_a_sector_of_a_slot_that_has_none_to_spare(tmp_path):
+    equal = ("offset = 0x090000, size = 0x081000", "offset = 0x090000, size = 0x080000")
+    assert load_layout(layout_with(tmp_path, "sim", equal)).max_image_size == 126 * SECTOR
+
+
+SCRATCH = "scratch   = { offset = 0x110000, size = 0x002000 }"
+BAD = {
+    "no scratch": ((SCRATCH, ""), "areas.scratch is missing"),
+    "half a sector": ((SCRATCH, SCRATCH.replace("2000", "2800")), "areas.scratch is not in whole sectors"),
+    "empty": ((SCRATCH, SCRATCH.replace("2000", "0000")), "areas.scratch is not in whole sectors"),
+    "not at a sector": ((SCRATCH, SCRATCH.replace("110000", "110400")), "areas.scratch is not in whole"),
+    "over a slot": ((SCRATCH, SCRATCH.replace("110000", "10f000")), "areas.scratch at 0x10f000 overlaps"),
+    "unknown strategy": (('"swap_scratch"', '"swap_magic"'), "update.strategy 'swap_magic' is not one of"),
+    "no room": (("offset = 0x090000, size = 0x080000", "offset = 0x090000, size = 0x1000"), "leave no room"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_layout_that_does_not_work_is_refused(tmp_path, name):
+    change, reason = BAD[name]
+    with pytest.raises(LayoutError, match=reason) as caught:
+        load_layout(layout_with(tmp_path, "sim-scratch", change))
+    assert "layout.toml" in str(caught.value)
+
+
+def test_only_swap_scratch_wants_a_scratch_area(tmp_path):
+    load_layout(layout_with(tmp_path, "sim"))
+    wants = layout_with(tmp_path, "sim", ('"swap_offset"', '"swap_scratch"'))
+    with pytest.raises(LayoutError, match=r"areas\.scratch is missing \(update.strategy is swap_scratch\)"):
+        load_layout(wants)
