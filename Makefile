@@ -29,6 +29,10 @@ check: $(STAMP) ## Lint, format and types, of the host and of the device code
 test: $(STAMP) ## Run all tests, on CPython and on MicroPython
 	$(PYTHON) -m pytest $(ARGS)
 
+.PHONY: powercut
+powercut: $(STAMP) ## Cut power at every flash operation of every strategy (ARGS="--quick", "--help")
+	$(PYTHON) tools/powercut $(ARGS)
+
 .PHONY: format
 format: $(STAMP) ## Format all Python files
 	.venv/bin/ruff format .

@@ -36,9 +36,9 @@ class AB(SwapBase):
                 "slots of %d and %d sectors are not equal" % (primary.sectors, secondary.sectors)
             )
         SwapBase.__init__(self, primary, secondary, buf, trials, feed)
-        if _rank(self.secondary, self._note) > _rank(self.primary, self._journal):
+        if _readable(_rank, self.secondary, self._note) > _readable(_rank, self.primary, self._journal):
             self._switch()
-        if _asked(self.primary, self._journal):
+        if _readable(_asked, self.primary, self._journal) == 1:
             self._switch()
 
     @classmethod
@@ -46,6 +46,10 @@ class AB(SwapBase):
         unit = trailer.unit_bytes(write_size)
         flags = _REJECTED * unit + max(trailer.MAGIC_BYTES, unit)
         return -(-(_RECORD_BYTES + TRIALS_MAX * unit) // sector) - (-flags // sector)
+
+    def _installed(self) -> bool:
+        recorded = self._journal.read() is not None
+        return recorded and self.primary.flag(trailer.COPY_DONE) != trailer.UNSET
 
     def ways_back(self) -> tuple[tuple[Area, bool, str], ...]:
         """What may run when a trial is over: the other image, unless that was rejected too."""
@@ -88,8 +92,14 @@ class AB(SwapBase):
         self._switch()
 
     def revert(self, new_size: int, old_size: int) -> None:
-        """Run the other slot; this one is rejected."""
-        self.primary.write_flag(_REJECTED)
+        """Run the other slot; this one is rejected.
+
+        A slot that takes no mark (its flash fails) is left behind without one: every boot finds out anew.
+        """
+        try:
+            self.primary.write_flag(_REJECTED)
+        except OSError:
+            pass
         self._switch()
 
     def interrupted(self) -> bool:
@@ -156,6 +166,14 @@ def _rejected(slot: Slot) -> bool:
 
 def _rank(slot: Slot, record: Journal) -> int:
     return -1 if _rejected(slot) else _number(record)
+
+
+def _readable(question, slot: Slot, record: Journal) -> int:  # type: ignore[no-untyped-def]
+    """The answer to `question` as a number; less than any for a slot that cannot be read."""
+    try:
+        return int(question(slot, record))
+    except OSError:
+        return -2
 
 
 def _asked(slot: Slot, record: Journal) -> bool:

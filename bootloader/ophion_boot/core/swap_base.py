@@ -147,16 +147,27 @@ class SwapBase:
                 return
         self._request(permanent)
 
+    def on_trial(self) -> bool:
+        """True while nobody confirmed the image that was installed; asks the running slot alone.
+
+        A slot that cannot be read must not keep the image in the other one from being confirmed.
+        """
+        return self._installed() and self.primary.flag(trailer.IMAGE_OK) == trailer.UNSET
+
+    def _installed(self) -> bool:
+        pri = self.primary
+        return pri.magic() == trailer.GOOD and pri.flag(trailer.COPY_DONE) != trailer.UNSET
+
     def confirm(self) -> bool:
         """Let the running image stay; True when it was on trial until now."""
-        if not self.facts().on_trial:
+        if not self.on_trial():
             return False
         self.primary.write_flag(trailer.IMAGE_OK)
         return True
 
     def count_trial(self) -> tuple[int, int] | None:
         """Count this boot, before the image runs; returns (boot, boots) or None when not on trial."""
-        if not self.facts().on_trial:
+        if not self.on_trial():
             return None
         self._journal.count_trial()
         return self._journal.trials_used(), self._trials

@@ -1,0 +1,14 @@
+"""The power-cut campaign: every strategy, every action, cut at every flash operation, judged from outside.
+
+`python tools/powercut --help`. What a case is: cases.py; how it is cut: campaign.py; what has to hold
+afterwards: judge.py; the mended weaknesses, switched off one by one: mutations.py.
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+for _folder in (ROOT / "bootloader", ROOT / "host" / "ophion" / "sim" / "device"):
+    # Appended: the simulator's stand-ins (time.py, select.py) must not hide the standard library.
+    if str(_folder) not in sys.path:
+        sys.path.append(str(_folder))

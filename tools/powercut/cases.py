@@ -1,0 +1,116 @@
+"""What is cut: a case is strategy/action/pair/variant/history, `swap_offset/revert/larger/w4/used` say.
+
+Images: `old` runs, `new` is the update, `past` ran before `old`, `gold` is the factory image, if there is
+one. A case has a preparation (never cut) and an action; both are ordinary calls of the bootloader, as the
+device makes them.
+"""
+
+import functools
+from collections import namedtuple
+
+from powercut.device import Device, content
+from powercut.images import signed
+from powercut.targets import IMAGE_SECTORS, TARGETS
+
+# Sectors of (old, new).
+PAIRS = {"equal": (3, 3), "smaller": (4, 2), "larger": (2, 4), "one": (IMAGE_SECTORS, 1), "full": (5, 5)}
+# Trials of an update. `new`: a factory-fresh flash. `used`: an earlier update is behind it, so that trailers
+# hold an older journal and the secondary slot an older image.
+HISTORIES = {"new": 1, "used": 3}
+_PAST_SECTORS = 3
+_GOLD_SECTORS = 2
+
+Case = namedtuple("Case", "strategy action pair variant history")
+
+
+def name_of(case: Case) -> str:
+    return "/".join(case)
+
+
+@functools.cache
+def images_of(pair: str, sector: int) -> dict[str, bytes]:
+    """The approved images of a case; their last sector is filled to different degrees."""
+    old, new = PAIRS[pair]
+    sizes = {"old": old * sector - 57, "new": new * sector - 130, "past": _PAST_SECTORS * sector - 8}
+    sizes["gold"] = _GOLD_SECTORS * sector - 40
+    for name, sectors in (("old", old), ("new", new)):
+        if sectors == IMAGE_SECTORS:
+            sizes[name] = sectors * sector
+    return {name: signed(number, size) for number, (name, size) in enumerate(sizes.items(), 1)}
+
+
+def device_of(case: Case, kind=None) -> Device:
+    """The device of a case. Variants: w4 (write unit), w4-real (real verifier), w4-4k (sectors of 4096)."""
+    width, _, extra = case.variant.partition("-")
+    layout = TARGETS[case.strategy].on(4096 if extra == "4k" else 512, int(width[1:]))
+    images = images_of(case.pair, layout.sector)
+    return Device(layout, images, HISTORIES[case.history], kind, real=extra == "real")
+
+
+def prepare(case: Case) -> bytes:
+    """Flash at the moment when the action begins, made by the bootloader as it is (no mutant)."""
+    device = device_of(case._replace(variant=case.variant.removesuffix("-real")))
+    state = _first_image(device, case.history == "used")
+    if case.action == "upload":
+        return state
+    flash = device.flash(state)
+    device.upload(flash, "new")
+    if case.action in ("test", "permanent", "revert", "confirm", "erase"):
+        device.strategy(flash).set_pending(case.action == "permanent")
+    state = content(flash)
+    if case.action == "repair":
+        return _damaged(device, state)
+    boots = {"revert": device.trials, "confirm": 1}.get(case.action, 0)
+    for _ in range(boots):
+        seen = device.boot(state)
+        _must(seen.runs == "new" and seen.trial, case, seen)
+        state = seen.state
+    return state
+
+
+def _damaged(device: Device, state: bytes) -> bytes:
+    """The first sector of the image that runs is lost."""
+    flash = device.flash(state)
+    sector = device.layout.sector
+    flash.writeblocks(device.boot(state).place // sector, bytes(sector))
+    return content(flash)
+
+
+def _first_image(device: Device, used: bool) -> bytes:
+    layout = device.layout
+    flash = device.flash(b"\xff" * layout.size)
+    _flash_image(flash, 0, device.images["past" if used else "old"])
+    if layout.target.back == "gold":
+        _flash_image(flash, layout.third_at(), device.images["gold"])
+    if not used:
+        return content(flash)
+    device.upload(flash, "old")
+    device.strategy(flash).set_pending(False)
+    seen = device.boot(content(flash), confirms=True)
+    _must(seen.runs == "old", "history", seen)
+    return seen.state
+
+
+def _flash_image(flash, at: int, image: bytes) -> None:
+    flash.writeblocks(at // flash.sector, image + b"\xff" * (-len(image) % flash.sector))
+
+
+def _must(fact: bool, case, seen) -> None:
+    if not fact:
+        raise AssertionError(f"preparation of {case}: {seen.runs!r} runs, {seen.problem}")
+
+
+def act(case: Case, device: Device, flash) -> None:
+    """The action that is cut, on `flash`."""
+    if case.action in ("test", "permanent", "revert", "repair"):
+        device.bootloader(flash).run()
+    elif case.action == "confirm":
+        device.strategy(flash).confirm()
+    elif case.action in ("pending", "pending_permanent"):
+        device.strategy(flash).set_pending(case.action == "pending_permanent")
+    elif case.action == "upload":
+        device.upload(flash, "new")
+    elif case.action == "erase":
+        device.strategy(flash).discard()
+    else:
+        raise ValueError(f"no action {case.action}")

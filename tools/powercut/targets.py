@@ -1,0 +1,87 @@
+"""The strategies of the campaign, one row each: how flash is laid out and where images are to be seen.
+
+To add one, put a Target into TARGETS; a strategy that says `areas` and `room` needs no more than a row.
+"""
+
+from ophion_boot.core.ab import AB
+from ophion_boot.core.area import Area
+from ophion_boot.core.golden import Golden
+from ophion_boot.core.swap_offset import SwapOffset
+from ophion_boot.core.swap_scratch import SwapScratch
+
+IMAGE_SECTORS = 5
+
+
+class Target:
+    """Strategy `kind` on a flash of `sector` and `write_size` bytes, for images of up to IMAGE_SECTORS.
+
+    `more` is how many sectors the second slot has over the first, `third` those of a third area, `stage_at`
+    the sector of the second slot where an update begins, `back` the image that runs when a trial fails,
+    `switches` tells that the slots change roles and no image moves.
+    """
+
+    def __init__(self, kind, more=0, third=0, stage_at=0, back="old", switches=False) -> None:
+        self.kind = kind
+        self.back = back
+        self._more = more
+        self._third = (third,) if third else ()
+        self._stage_at = stage_at
+        self._switches = switches
+
+    def on(self, sector: int, write_size: int) -> "Layout":
+        """The target on a flash of these units."""
+        count = 1
+        while True:
+            slot = IMAGE_SECTORS + count
+            sizes = (slot, slot + self._more, *self._third)
+            if self.kind.room(sizes, sector, write_size) >= IMAGE_SECTORS * sector:
+                return Layout(self, sizes, count, sector, write_size)
+            count += 1
+
+    def staged(self, layout: "Layout", running_at: int) -> int:
+        """Byte of flash where an update is put while an image runs at byte `running_at`."""
+        if self._switches and running_at:
+            return 0
+        return (layout.sizes[0] + self._stage_at) * layout.sector
+
+
+class Layout:
+    """A target on a flash: `sizes` are the sectors of its areas, which follow each other from byte 0."""
+
+    def __init__(self, target: Target, sizes, trailer_sectors: int, sector: int, write_size: int) -> None:
+        self.target = target
+        self.sizes = sizes
+        self.sector = sector
+        self.write_size = write_size
+        self.size = sum(sizes) * sector
+        self._trailer_sectors = trailer_sectors
+
+    def third_at(self) -> int:
+        """Byte of flash where the third area begins."""
+        return sum(self.sizes[:2]) * self.sector
+
+    def in_trailer(self, at: int) -> bool:
+        """Byte `at` of flash lies in a slot's trailer."""
+        ends = (self.sizes[0], sum(self.sizes[:2]))
+        return any(end - self._trailer_sectors <= at // self.sector < end for end in ends)
+
+    def staged_at(self, running_at: int) -> int:
+        """Byte of flash where an update is put."""
+        return self.target.staged(self, running_at)
+
+    def strategy(self, flash, trials: int, kind: type | None = None):
+        """A fresh strategy on `flash`, as after a reset; `kind` may be a mutant."""
+        areas = []
+        at = 0
+        for sectors in self.sizes:
+            areas.append(Area(flash, at, sectors * self.sector, self.sector, self.write_size))
+            at += sectors * self.sector
+        return (kind or self.target.kind)(*areas, bytearray(self.sector), trials)
+
+
+TARGETS = {
+    "swap_offset": Target(SwapOffset, more=1, stage_at=1),
+    "swap_scratch": Target(SwapScratch, third=2),
+    "golden": Target(Golden, third=IMAGE_SECTORS, back="gold"),
+    "ab": Target(AB, switches=True),
+}
