@@ -51,6 +51,9 @@ class _ExactFlag:
             row[7],
         )
 
+    def on_trial(self):
+        return self.facts().on_trial
+
 
 class TornCopyDone(_ExactFlag):
     """copy_done counts only when exactly 1: torn, it is neither a swap to finish nor one that is done."""

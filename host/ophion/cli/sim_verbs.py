@@ -15,7 +15,7 @@ from ophion.cli.output import Json, print_json
 from ophion.errors import UsageError
 
 if TYPE_CHECKING:
-    from ophion.sim import Simulator
+    from ophion.sim import Cut, Simulator
 
 _FOLLOW_S = 0.1
 _DEFAULT_DIR = Path(".ophion/sim")
@@ -70,7 +70,7 @@ def sim(
     from ophion.sim import Cut, Simulator
 
     fresh = new or not (folder / "sim.json").exists()
-    if not fresh and (image or key or layout):
+    if not fresh and (image or golden or key or layout):
         raise UsageError(f"{folder} holds a device already", "add --new to replace it")
     if fresh and not key:
         raise UsageError("a new device needs a key to trust", "ophion sim --image IMAGE --key KEY.pub")
@@ -93,18 +93,23 @@ def sim(
             )
         else:
             device = Simulator.open(folder, micropython=micropython)
-        running = asyncio.current_task()
-        assert running is not None
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
-        try:
-            await device.start(Cut(cut_at_op) if cut_at_op else None)
-            _announce(device.name, device.transport, folder, as_json)
-            await _follow(device, as_json)
-        finally:
-            await device.stop()
+        await _run(device, Cut(cut_at_op) if cut_at_op else None, folder, as_json)
 
     with suppress(asyncio.CancelledError):  # SIGTERM: switched off as with Ctrl-C
         asyncio.run(work())
+
+
+async def _run(device: Simulator, cut: Cut | None, folder: Path, as_json: bool) -> None:
+    """Switch `device` on and show its console, until its power is cut or somebody ends this process."""
+    running = asyncio.current_task()
+    assert running is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+    try:
+        await device.start(cut)
+        _announce(device.name, device.transport, folder, as_json)
+        await _follow(device, as_json)
+    finally:
+        await device.stop()
 
 
 def _announce(name: str, transport: str, folder: Path, as_json: bool) -> None:
