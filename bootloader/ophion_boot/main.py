@@ -171,7 +171,7 @@ def run() -> None:
         except Exception as e:
             sys.print_exception(e)
             device.log.add("crashed", device.boot.image.version, "%s: %s" % (type(e).__name__, e))
-        if device.boot.trial and device.strategy.facts().on_trial:
+        if device.boot.trial and device.strategy.on_trial():
             device.board.reset()
         device.recovery = True
     recover()
@@ -193,6 +193,5 @@ def recover() -> None:
             seen = server.connections
             quiet_since = time.ticks_ms()
         quiet_ms = time.ticks_diff(time.ticks_ms(), quiet_since)
-        waits_for_a_retry = device.boot.image is not None or device.strategy.interrupted()
-        if waits_for_a_retry and quiet_ms > 1000 * device.layout["recovery_s"]:
+        if device.boot.retry and quiet_ms > 1000 * device.layout["recovery_s"]:
             device.board.reset()

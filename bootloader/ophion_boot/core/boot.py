@@ -15,7 +15,10 @@ _TRIES = const(3)
 
 
 class Boot:
-    """What this boot runs: `image` (or None: recovery) in `area`, `trial` as (boot, boots) or None."""
+    """What this boot runs: `image` (or None: recovery) in `area`, `trial` as (boot, boots) or None.
+
+    `retry` is True when another boot may do better than recovery: there is an image, or half a swap.
+    """
 
     def __init__(
         self, image: Image | None, area: Area | None, trial: tuple[int, int] | None, reason: str
@@ -24,6 +27,7 @@ class Boot:
         self.area: Area = area  # type: ignore[assignment]
         self.trial = trial
         self.reason = reason
+        self.retry = image is not None
 
 
 class Bootloader:
@@ -39,7 +43,9 @@ class Bootloader:
         trouble = self._install_stubbornly()
         if trouble and self._half_done():
             # Neither image is whole now: a repair from half a swap would end the trial or lose an image.
-            return Boot(None, None, None, trouble)
+            boot = Boot(None, None, None, trouble)
+            boot.retry = True
+            return boot
         image, why = self._check(self._strategy.active())
         if image is None:
             image, why = self._repair(why)

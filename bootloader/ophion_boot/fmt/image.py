@@ -19,19 +19,15 @@ _INFO_MAGIC_PROTECTED = const(0x6908)
 _ERASED = const(0xFFFFFFFF)
 
 # Header flags, MCUboot boot/bootutil/include/bootutil/image.h.
-_FLAG_PIC = const(0x1)
 _FLAG_ENCRYPTED = const(0xC)
 _FLAG_NON_BOOTABLE = const(0x10)
-_FLAG_RAM_LOAD = const(0x20)
-_FLAG_ROM_FIXED = const(0x100)
 _FLAG_COMPRESSED = const(0xE00)
-_FLAGS_KNOWN = const(0x123)
+_FLAGS_KNOWN = const(0x123)  # PIC, 2, RAM_LOAD, ROM_FIXED: allowed, and nothing here acts on them
 
 _KEYHASH = const(0x01)
 _SHA256 = const(0x10)
 _ED25519 = const(0x24)
 _DEPENDENCY = const(0x40)
-_SEC_CNT = const(0x50)
 
 # Types that MCUboot allows outside the signed area (its TLV allow list, the mend of
 # CVE-2024-32883): key hash, public key, digests, signatures, wrapped keys.

@@ -4,7 +4,6 @@ Pure: it knows bytes, not flash. Fields end at the slot's end; `unit` is the siz
 larger of 8 and the write size (MCUboot's BOOT_MAX_ALIGN).
 """
 
-from ophion_boot.compat import const
 from ophion_boot.fmt import FormatError
 
 MAGIC_BYTES = 16
@@ -17,7 +16,6 @@ NONE, TEST, PERM, REVERT = 1, 2, 3, 4
 IMAGE_OK, COPY_DONE, SWAP_INFO, TLV_SIZES, SWAP_SIZE = 1, 2, 3, 4, 5
 """Fields, numbered by their distance (in units) below the magic."""
 
-_FIELDS = const(5)
 _MAGIC_8 = b"\x77\xc2\x95\xf3\x60\xd2\xef\x7f\x35\x52\x50\x0f\x2c\xb6\x79\x80"
 _MAGIC_N = b"\x2d\xe1\x5d\x29\x41\x0b\x8d\x77\x67\x9c\x11\x0f\x1f\x8a"
 
@@ -42,11 +40,6 @@ def magic_at(size: int) -> int:
 def field_at(size: int, unit: int, field: int) -> int:
     """Offset of `field` (1 image_ok .. 5 swap_size) in a slot of `size` bytes."""
     return magic_at(size) // unit * unit - field * unit
-
-
-def fields_at(size: int, unit: int) -> int:
-    """Offset where the trailer's fields begin."""
-    return field_at(size, unit, _FIELDS)
 
 
 def classify_magic(data: bytes, unit: int) -> int:
