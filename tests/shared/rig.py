@@ -20,7 +20,38 @@ SWAPS = ("swap_offset", "swap_scratch")
 _verdicts = {}
 
 
-class Rig:
+class Bootable:
+    """What every rig does: boot its `strategy` anew, and look at its `flash` from outside."""
+
+    def boot(self):
+        """One boot; returns the Boot."""
+        self.off_and_on()
+        return Bootloader(self.strategy, self.verifier, self.log).run()
+
+    def boot_through_cuts(self):
+        """Boot; a power cut on the way is followed by another boot."""
+        while True:
+            try:
+                return self.boot()
+            except PowerCut:
+                pass
+
+    def put(self, at, data):
+        """Write an image into flash as a programmer would, at byte `at`, unseen by any `on_op`."""
+        watcher, self.flash.on_op = self.flash.on_op, None
+        self.flash.writeblocks(at // SECTOR, data + b"\xff" * (-len(data) % SECTOR))
+        self.flash.on_op = watcher
+
+    def bytes_at(self, at, length):
+        out = bytearray(length)
+        self.flash.readblocks(0, out, at)
+        return bytes(out)
+
+    def events(self):
+        return [entry["event"] for entry in self.log.read()]
+
+
+class Rig(Bootable):
     """A primary slot of `pri` sectors at 0, the secondary of `sec` behind it, a scratch area behind that.
 
     `trials` boots for an update. Every area is there under every strategy, used or not.
@@ -50,24 +81,6 @@ class Rig:
         self.verifier = QuickVerifier(vector_keys(), buf)
         self.log = EventLog(self.cells)
 
-    def boot(self):
-        """One boot; returns the Boot."""
-        self.off_and_on()
-        return Bootloader(self.strategy, self.verifier, self.log).run()
-
-    def boot_through_cuts(self):
-        """Boot; a power cut on the way is followed by another boot."""
-        while True:
-            try:
-                return self.boot()
-            except PowerCut:
-                pass
-
-    def put(self, at, data):
-        """Write an image into flash as a programmer would, at byte `at`."""
-        data = data + b"\xff" * (-len(data) % SECTOR)
-        self.flash.writeblocks(at // SECTOR, data)
-
     def flash_primary(self, data):
         self.put(0, data)
 
@@ -80,11 +93,6 @@ class Rig:
         self.put_staged(data)
         self.strategy.set_pending(permanent)
 
-    def bytes_at(self, at, length):
-        out = bytearray(length)
-        self.flash.readblocks(0, out, at)
-        return bytes(out)
-
     def primary_is(self, data):
         return self.bytes_at(0, len(data)) == data
 
@@ -93,9 +101,6 @@ class Rig:
 
     def staged_is(self, data):
         return self.bytes_at(self.staged_at, len(data)) == data
-
-    def events(self):
-        return [entry["event"] for entry in self.log.read()]
 
 
 class QuickVerifier(Verifier):

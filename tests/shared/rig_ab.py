@@ -1,11 +1,9 @@
 """A device with the strategy `ab`: two slots of 9 sectors, 7 of them for an image."""
 
-from nor import PowerCut
 from ophion_boot.core.ab import AB
 from ophion_boot.core.area import Area
-from ophion_boot.core.boot import Bootloader
 from ophion_boot.core.eventlog import EventLog
-from rig import QuickVerifier
+from rig import Bootable, QuickVerifier
 from support import SECTOR, Cells, image, ram_flash, vector_keys
 
 SLOT = 9
@@ -15,7 +13,7 @@ A_AT, B_AT = 0, SLOT * SECTOR
 PAIRS = ("four", "six"), ("six", "two"), ("one", "full"), ("full", "one"), ("four", "four")
 
 
-class ABRig:
+class ABRig(Bootable):
     """Slot A holds the image `a` from the factory, with a blank trailer; slot B nothing."""
 
     def __init__(self, a=None, trials=1, flash=None, write_size=4):
@@ -33,23 +31,6 @@ class ABRig:
         self.strategy = AB(a, b, buf, self.trials)
         self.verifier = QuickVerifier(vector_keys(), buf)
         self.log = EventLog(self.cells)
-
-    def boot(self):
-        """One boot; returns the Boot."""
-        self.off_and_on()
-        return Bootloader(self.strategy, self.verifier, self.log).run()
-
-    def boot_through_cuts(self):
-        """Boot; a power cut on the way is followed by another boot."""
-        while True:
-            try:
-                return self.boot()
-            except PowerCut:
-                pass
-
-    def put(self, at, data):
-        """Write an image into flash as a programmer would, at byte `at`."""
-        self.flash.writeblocks(at // SECTOR, data + b"\xff" * (-len(data) % SECTOR))
 
     def free_at(self):
         """Where the slot begins that does not run, as the bootloader sees it."""
@@ -69,11 +50,6 @@ class ABRig:
         self.upload(name)
         self.strategy.set_pending(permanent)
 
-    def bytes_at(self, at, length):
-        out = bytearray(length)
-        self.flash.readblocks(0, out, at)
-        return bytes(out)
-
     def holds(self, at, name):
         """True when the slot at byte `at` holds image `name`, byte for byte."""
         return self.bytes_at(at, len(image(name))) == image(name)
@@ -84,9 +60,6 @@ class ABRig:
             return False
         assert boot.area._offset in (A_AT, B_AT)
         return self.holds(boot.area._offset, name)
-
-    def events(self):
-        return [entry["event"] for entry in self.log.read()]
 
     def reason(self):
         return self.log.read()[-1]["reason"]

@@ -1,11 +1,9 @@
 """A device with the strategy `golden`: active and download slot of 8 sectors, a factory image behind them."""
 
-from nor import PowerCut
 from ophion_boot.core.area import Area
-from ophion_boot.core.boot import Bootloader
 from ophion_boot.core.eventlog import EventLog
 from ophion_boot.core.golden import Golden
-from rig import QuickVerifier
+from rig import Bootable, QuickVerifier
 from support import SECTOR, Cells, image, ram_flash, vector_keys
 
 PRI, SEC, GOLD = 8, 8, 8
@@ -15,7 +13,7 @@ FACTORY_AT = (PRI + SEC) * SECTOR
 PAIRS = ("four", "six"), ("six", "two"), ("one", "full"), ("full", "one"), ("four", "four")
 
 
-class GoldenRig:
+class GoldenRig(Bootable):
     """`factory` is the name of the golden image or None; the active slot holds `active`, if any.
 
     Every write to the factory area fails the test.
@@ -47,25 +45,6 @@ class GoldenRig:
         self.verifier = QuickVerifier(vector_keys(), buf)
         self.log = EventLog(self.cells)
 
-    def boot(self):
-        """One boot; returns the Boot."""
-        self.off_and_on()
-        return Bootloader(self.strategy, self.verifier, self.log).run()
-
-    def boot_through_cuts(self):
-        """Boot; a power cut on the way is followed by another boot."""
-        while True:
-            try:
-                return self.boot()
-            except PowerCut:
-                pass
-
-    def put(self, at, data):
-        """Write an image into flash as a programmer would, at byte `at`."""
-        guard, self.flash.on_op = self.flash.on_op, None
-        self.flash.writeblocks(at // SECTOR, data + b"\xff" * (-len(data) % SECTOR))
-        self.flash.on_op = guard
-
     def put_staged(self, data):
         self.put(PRI * SECTOR, data)
 
@@ -74,11 +53,6 @@ class GoldenRig:
         self.put_staged(data)
         self.strategy.set_pending(permanent)
 
-    def bytes_at(self, at, length):
-        out = bytearray(length)
-        self.flash.readblocks(0, out, at)
-        return bytes(out)
-
     def runs(self, boot, name):
         """True when the active slot holds image `name`, byte for byte, and that is what boots."""
         data = image(name)
@@ -86,9 +60,6 @@ class GoldenRig:
 
     def staged_is(self, name):
         return self.bytes_at(PRI * SECTOR, len(image(name))) == image(name)
-
-    def events(self):
-        return [entry["event"] for entry in self.log.read()]
 
     def reason(self):
         return self.log.read()[-1]["reason"]
