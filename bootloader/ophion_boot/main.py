@@ -23,6 +23,8 @@ from ophion_boot.core.smp_os import GROUP as OS_GROUP
 from ophion_boot.core.smp_os import OsGroup
 from ophion_boot.core.smp_session import Session
 from ophion_boot.core.strategies import make
+from ophion_boot.core.trust import Trust
+from ophion_boot.core.trust_rules import Device as TrustDevice
 from ophion_boot.core.verify import Verifier
 from ophion_boot.port.ble import BleServer
 
@@ -41,7 +43,7 @@ class Device:
         self.layout = layout
         self.log = EventLog(board.cells)
         self._buf = bytearray(layout["sector"])
-        self.verifier = Verifier(layout["keys"], self._buf)
+        self.verifier = Verifier(_trust(board, layout), self._buf)
         self.strategy = make(layout["strategy"], board.area, self._buf, layout["trials"], self.feed)
         self.boot: Boot = None  # type: ignore[assignment]
         self.recovery = False
@@ -65,6 +67,7 @@ class Device:
         changed = self.boot.image is not None and self.strategy.confirm()
         if changed:
             self.log.add("confirmed", self.boot.image.version, reason)
+            self.verifier.confirmed(self.boot.image)
         return changed
 
     def restart(self, boot_mode: int) -> None:
@@ -76,12 +79,12 @@ class Device:
         """The SMP service of this device over BLE, not started."""
         running = None if self.recovery else self.boot.image
         inbox = Inbox(_BUF_COUNT, _BUF_SIZE)
-        upload = Upload(self.strategy, self._buf)
+        upload = Upload(self.strategy, self._buf, self.verifier)
         reset = _Later()
         groups = {
             OS_GROUP: OsGroup(inbox, reset),
             IMAGE_GROUP: ImageGroup(self.strategy, self.verifier, upload, self.log, running),
-            OPHION_GROUP: OphionGroup(self.info(), self.log, reset),
+            OPHION_GROUP: OphionGroup(self.info(), self.log, reset, self.strategy, self.verifier),
         }
         session = Session(groups, _BUF_SIZE, lambda reason: self.log.add("refused", "", reason))
         server = BleServer(self.board.radio(), self.layout["name"], inbox, session, self.restart, notify)
@@ -98,6 +101,12 @@ class Device:
             "mode": "recovery" if self.recovery else "app",
             "runtime": "MicroPython %d.%d.%d" % tuple(sys.implementation.version[:3]),
         }
+
+
+def _trust(board, layout: dict) -> Trust:  # type: ignore[no-untyped-def]
+    """What this device trusts: the keys and roots of its firmware, and what its cell adds."""
+    facts = TrustDevice(layout["hw"], sys.implementation.version[:3])
+    return Trust(layout["keys"], layout["roots"], board.cells, facts, layout["trust_cache"])
 
 
 class _Later:

@@ -31,11 +31,11 @@ class Server:
     def boot(self):
         boot = self.rig.boot()
         rig = self.rig
-        upload = Upload(rig.strategy, bytearray(SECTOR))
+        upload = Upload(rig.strategy, bytearray(SECTOR), rig.verifier)
         groups = {
             0: OsGroup(Inbox(4, BUF), self.resets.append),
             1: ImageGroup(rig.strategy, rig.verifier, upload, rig.log, boot.image),
-            64: OphionGroup({"name": "rig", "mode": "app"}, rig.log, self.resets.append),
+            64: OphionGroup({"name": "rig", "mode": "app"}, rig.log, self.resets.append, rig.strategy, rig.verifier),
         }
         self.session = Session(groups, BUF, lambda why: rig.log.add("refused", "", why))
 

@@ -52,7 +52,19 @@ class Bootloader:
         if image is None:
             self._give_up()
             return Boot(None, None, None, why)
+        self._settle(image)
         return Boot(image, self._strategy.active(), self._count_trial(), "")
+
+    def _settle(self, image: Image) -> None:
+        """The image that runs, if it is confirmed, says what is asked for from now on."""
+        try:
+            if self._strategy.on_trial():
+                return
+        except OSError:
+            return
+        trouble = self._verifier.confirmed(image)
+        if trouble:
+            self._log.add("refused", "", trouble)
 
     def _count_trial(self) -> tuple[int, int] | None:
         """Count a boot on trial; a fault of the other slot must not stop an image that is good."""

@@ -23,9 +23,10 @@ _HASH_NOT_FOUND = const(8)
 _NO_FREE_SLOT = const(9)
 _INVALID_SLOT = const(14)
 _INVALID_HASH = const(24)
+_TOO_OLD = const(27)
 _ALREADY_PENDING = const(28)
 _TEST_ACTIVE = const(33)
-_V1 = {8: 5, 9: 6, 14: 3, 20: 3, 21: 3, 22: 3, 23: 3, 24: 3, 28: 6, 30: 3, 31: 3, 33: 6}
+_V1 = {8: 5, 9: 6, 14: 3, 20: 3, 21: 3, 22: 3, 23: 3, 24: 3, 27: 6, 28: 6, 30: 3, 31: 3, 33: 6}
 # A client of a one-image device may name its only image 0, or 1 for "the second slot" (smpmgr --slot 1).
 _IMAGES_MAX = const(1)
 
@@ -119,7 +120,7 @@ class ImageGroup:
         try:
             self._verifier.verify(self._strategy.other(), self._strategy.max_image_size)
         except VerifyError as e:
-            raise refusal(_INVALID_HASH, str(e))
+            raise refusal(_TOO_OLD if e.old else _INVALID_HASH, str(e))
         try:
             self._strategy.set_pending(confirm)
         except StrategyError as e:
@@ -131,6 +132,7 @@ class ImageGroup:
             raise refusal(_HASH_NOT_FOUND, "no image runs: this is recovery")
         if self._strategy.confirm():
             self._log.add("confirmed", self._running.version, "by the host")
+            self._verifier.confirmed(self._running)
 
     def _take_chunk(self, args: dict) -> dict:
         self._check_image_number(args)
