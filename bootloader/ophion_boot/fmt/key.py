@@ -9,8 +9,9 @@ import hashlib
 from ophion_boot.compat import const
 from ophion_boot.fmt import FormatError
 
-# A key's algorithm is the type of the TLV that carries its signatures.
-RSA2048, ECDSA_P256, RSA3072, ED25519 = 0x20, 0x22, 0x23, 0x24
+# A key's algorithm is the type of the TLV that carries its signatures. MCUboot has none for RSA-4096: such
+# keys sign statements, not images.
+RSA2048, ECDSA_P256, RSA3072, ED25519, RSA4096 = 0x20, 0x22, 0x23, 0x24, 0x2F
 _EXPONENT = b"\x02\x03\x01\x00\x01"
 _RAW_BYTES = const(32)
 ID_BYTES = 8
@@ -29,6 +30,7 @@ ALGORITHMS = {
     ),
     RSA2048: ("RSA-2048", 270, b"\x30\x82\x01\x0a\x02\x82\x01\x01\x00", _EXPONENT, 256, 256),
     RSA3072: ("RSA-3072", 398, b"\x30\x82\x01\x8a\x02\x82\x01\x81\x00", _EXPONENT, 384, 384),
+    RSA4096: ("RSA-4096", 526, b"\x30\x82\x02\x0a\x02\x82\x02\x01\x00", _EXPONENT, 512, 512),
 }
 
 

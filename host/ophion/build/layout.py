@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,9 @@ from typing import Any
 from ophion_boot.core.journal import TRIALS_MAX
 from ophion_boot.core.strategies import NAMES as STRATEGIES
 from ophion_boot.core.strategies import strategy_class
+from ophion_boot.fmt import FormatError
+from ophion_boot.fmt.key import from_raw, key_hash
+from ophion_boot.fmt.statement import ROOTS, parse_chain
 
 from ophion.errors import InputError
 
@@ -26,7 +28,6 @@ else:
 _AREAS = ("state", "user")
 """Areas that every board has; `areas` of its strategy's class has the names of the others."""
 
-_SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")
 _NAME_MAX = 29
 """BLE name in a scan response of 31 bytes (Core specification, Supplement part A, 1.2)."""
 
@@ -56,6 +57,7 @@ class Layout:
     trials: int
     watchdog_ms: int
     recovery_s: int
+    trust_cache: bool
     areas: Mapping[str, AreaSpec]
 
     @property
@@ -80,9 +82,13 @@ def load_layout(path: Path) -> Layout:
     return layout
 
 
-def device_module(layout: Layout, name: str, keys: Sequence[bytes]) -> str:
-    """Source of the device's module `ophion_layout`; `keys` are raw 32 byte Ed25519 public keys."""
-    pairs = [(hashlib.sha256(_SPKI_PREFIX + key).digest(), key) for key in keys]
+def device_module(layout: Layout, name: str, keys: Sequence[bytes], roots: bytes = b"") -> str:
+    """Source of the device's module `ophion_layout`.
+
+    `keys` are public keys that sign images without a chain, raw Ed25519 or as MCUboot hashes them; `roots` is a
+    chain file whose last root set the firmware holds, empty for none. Raises LayoutError.
+    """
+    pairs = [(key_hash(from_raw(key)), key) for key in keys]
     values = {
         "name": name,
         "hw": layout.hw,
@@ -94,9 +100,22 @@ def device_module(layout: Layout, name: str, keys: Sequence[bytes]) -> str:
         "recovery_s": layout.recovery_s,
         "areas": {key: (area.offset, area.size) for key, area in layout.areas.items()},
         "keys": pairs,
+        "roots": root_set(roots) if roots else None,
+        "trust_cache": layout.trust_cache,
     }
     lines = "".join(f"    {key!r}: {value!r},\n" for key, value in values.items())
     return f'"""Made by ophion from layout.toml: do not edit."""\n\nLAYOUT = {{\n{lines}}}\n'
+
+
+def root_set(data: bytes) -> dict[str, Any]:
+    """The last root set of a chain file, as the device's layout holds it. Raises LayoutError."""
+    try:
+        found = [statement for statement in parse_chain(data) if statement.role == ROOTS]
+    except FormatError as error:
+        raise LayoutError(f"root set: {error}") from error
+    if not found:
+        raise LayoutError("root set: the chain holds none")
+    return {"version": found[-1].version, "threshold": found[-1].threshold, "keys": found[-1].keys}
 
 
 def _layout(table: Mapping[str, Any]) -> Layout:
@@ -112,6 +131,7 @@ def _layout(table: Mapping[str, Any]) -> Layout:
         trials=_number(update, "update.trials"),
         watchdog_ms=_number(update, "update.watchdog_ms"),
         recovery_s=_number(update, "update.recovery_s"),
+        trust_cache=_flag(update, "update.trust_cache", True),
         areas={name: _area(areas, name) for name in areas},
     )
 
@@ -171,6 +191,13 @@ def _text(section: Mapping[str, Any], name: str) -> str:
     value = _entry(section, name)
     if not isinstance(value, str) or not value:
         raise LayoutError(f"{name} is not a text")
+    return value
+
+
+def _flag(section: Mapping[str, Any], name: str, default: bool) -> bool:
+    value = section.get(name.rpartition(".")[2], default)
+    if not isinstance(value, bool):
+        raise LayoutError(f"{name} is neither true nor false")
     return value
 
 

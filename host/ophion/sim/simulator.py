@@ -63,6 +63,7 @@ class Simulator:
         image: bytes | None = None,
         golden: bytes | None = None,
         keys: Sequence[bytes] = (),
+        roots: bytes = b"",
         files: Mapping[str, bytes] | None = None,
         flash_size: int = 1 << 20,
         micropython: str | None = None,
@@ -74,8 +75,8 @@ class Simulator:
 
         A board with an area `golden` gets its factory image there: `golden`, or else `image`.
 
-        `layout` is a board's layout.toml, from which and from `keys` (raw public keys) the frozen
-        `ophion_layout.py` is made; bootloader and firmware library are frozen with it. Without it,
+        `layout` is a board's layout.toml, from which and from `keys` (public keys) and `roots` (a chain file
+        with a root set) the frozen `ophion_layout.py` is made; bootloader and firmware library are frozen with it. Without it,
         only the stand-ins for the chip are. `files` ({name: content}) are added to either, and win.
         """
         sector, write_size = 4096, 4
@@ -93,7 +94,7 @@ class Simulator:
                 if key in spec.areas
             ]
             frozen = device_files()
-            frozen["ophion_layout.py"] = device_module(spec, name, list(keys)).encode()
+            frozen["ophion_layout.py"] = device_module(spec, name, list(keys), roots).encode()
         frozen.update(files or {})
         flash = bytearray(b"\xff" * flash_size)
         for place, at, room, data in places:
