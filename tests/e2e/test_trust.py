@@ -16,7 +16,7 @@ ROOTS = ("root-a", "root-b", "root-c")
 
 
 class House:
-    """Whoever makes the device: root keys 2 of 3, an intermediate key, signing keys; its images by version."""
+    """Whoever makes the device: root keys 2 of 3, an intermediate key, signing keys, images."""
 
     def __init__(self, bench):
         self.bench = bench

@@ -15,6 +15,7 @@ from support import SECTOR, image, read_json
 
 BUF = 2475
 MAX = 7 * SECTOR
+INFO = {"name": "rig", "mode": "app"}
 
 
 class Server:
@@ -35,7 +36,7 @@ class Server:
         groups = {
             0: OsGroup(Inbox(4, BUF), self.resets.append),
             1: ImageGroup(rig.strategy, rig.verifier, upload, rig.log, boot.image),
-            64: OphionGroup({"name": "rig", "mode": "app"}, rig.log, self.resets.append, rig.strategy, rig.verifier),
+            64: OphionGroup(INFO, rig.log, self.resets.append, rig.strategy, rig.verifier),
         }
         self.session = Session(groups, BUF, lambda why: rig.log.add("refused", "", why))
 

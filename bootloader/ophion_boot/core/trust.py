@@ -91,10 +91,10 @@ class Trust:
             raise TrustError("image %d is not on this device" % number)
         case = Case(self._cell, self._device, proof.key, proof.chain, claims, number)
         spared = self._spares(digest, number)
-        for _, rule, floor in RULES:
+        for _, rule, old, may_spare in RULES:
             reason = rule(case)
-            if reason and not (floor and spared):
-                raise TrustError(reason, floor)
+            if reason and not (spared and may_spare):
+                raise TrustError(reason, old)
 
     def check(self, proof: Proof, digest: bytes, number: int) -> None:
         """Raise TrustError unless every signature of the chain holds; nothing to do for a key of the device.
@@ -150,7 +150,7 @@ class Trust:
         chain = _parse(data)
         revoked = find_revoked(self._cell, b"", chain, False)
         if revoked:
-            raise TrustError("the %s is revoked" % revoked)
+            raise TrustError("the %s is revoked" % revoked, True)
         for statement in chain:
             self._check_news(statement)
         check_chain(self._sets[-1], chain)
@@ -178,7 +178,7 @@ class Trust:
     # The inside
 
     def _spares(self, digest: bytes, number: int) -> bool:
-        return number < IMAGES and digest == self._cell.images[number].spared
+        return number < IMAGES and len(digest) > 0 and digest == self._cell.images[number].spared
 
     def _check_news(self, statement: Statement) -> None:
         """Raise TrustError for a statement that is older than what the device has, or for other hardware."""
@@ -241,7 +241,7 @@ class Trust:
         return revoked
 
     def _with_roots(self, chain: list[Statement]) -> list[Statement]:
-        """The shortest way from the firmware's root set to the newest of `chain`; empty when none is newer."""
+        """The shortest way from the firmware's root set to the newest of `chain`; empty: none is newer."""
         newest = self._sets[-1].version
         news = [s for s in chain if s.role == ROOTS and s.version > newest]
         if not news:

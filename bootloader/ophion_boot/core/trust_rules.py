@@ -39,9 +39,10 @@ def revocation_mark(issuer: bytes, subject: bytes) -> bytes:
 
 
 def find_revoked(cell, key: bytes, chain: list[Statement], stop: bool) -> str:  # type: ignore[no-untyped-def]
-    """What of `chain`, or `key` itself where there is none, is revoked in `cell` or by the chain: "" or its name.
+    """The name of what is revoked in `cell` or by `chain`, "" for nothing.
 
-    With `stop` only what may not even go on running.
+    It is a link of the chain, or `key` itself where there is no chain. With `stop` only what may not even
+    go on running.
     """
     marks = [entry[0] for entry in cell.revoked if entry[1] or not stop]
     for statement in chain:
@@ -51,16 +52,13 @@ def find_revoked(cell, key: bytes, chain: list[Statement], stop: bool) -> str:  
         return "key" if key and key_hash(key) in marks else ""
     for statement in chain:
         if statement.role in (INTERMEDIATE, SIGNING):
-            if (
-                statement.subject in marks
-                or revocation_mark(statement.issuer, statement.subject) in marks
-            ):
+            if statement.subject in marks or revocation_mark(statement.issuer, statement.subject) in marks:
                 return ROLES[statement.role]
     return ""
 
 
 class Case:
-    """One image before the rules: the device's cell, its Device, the key and chain, the claims, the number."""
+    """One image before the rules: the TrustCell, the Device, key, chain, claims, image number."""
 
     def __init__(  # type: ignore[no-untyped-def]
         self, cell, device: Device, key: bytes, chain: list[Statement], claims: Claims, number: int
@@ -144,16 +142,16 @@ def _runtime(case: Case) -> str:
     return "image needs MicroPython %d.%d.%d, this is %d.%d.%d" % (wanted + tuple(own[:3]))
 
 
-# (what is refused, the rule: "" or the reason, True: because the device has gone on, so that the image that
-# was confirmed last may run all the same)
+# (what is refused, the rule: "" or the reason, the device has gone on (it was good once), the image that was
+# confirmed last may run all the same)
 RULES = (
-    ("a key that is revoked with the flag STOP", _stopped, False),
-    ("a revoked key", _revoked, True),
-    ("a statement below the device's version", _superseded, True),
-    ("a security counter below the device's", _counter, True),
-    ("a security counter outside the limits of a key", _period, False),
-    ("an image number outside the limits of a key", _images, False),
-    ("a key for other hardware", _key_hardware, False),
-    ("an image for other hardware", _hardware, False),
-    ("an image for a newer MicroPython", _runtime, False),
+    ("a key that is revoked with the flag STOP", _stopped, True, False),
+    ("a revoked key", _revoked, True, True),
+    ("a statement below the device's version", _superseded, True, True),
+    ("a security counter below the device's", _counter, True, True),
+    ("a security counter outside the limits of a key", _period, False, False),
+    ("an image number outside the limits of a key", _images, False, False),
+    ("a key for other hardware", _key_hardware, False, False),
+    ("an image for other hardware", _hardware, False, False),
+    ("an image for a newer MicroPython", _runtime, False, False),
 )

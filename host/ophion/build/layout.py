@@ -85,8 +85,8 @@ def load_layout(path: Path) -> Layout:
 def device_module(layout: Layout, name: str, keys: Sequence[bytes], roots: bytes = b"") -> str:
     """Source of the device's module `ophion_layout`.
 
-    `keys` are public keys that sign images without a chain, raw Ed25519 or as MCUboot hashes them; `roots` is a
-    chain file whose last root set the firmware holds, empty for none. Raises LayoutError.
+    `keys` are public keys that sign images without a chain, raw Ed25519 or as MCUboot hashes them; `roots`
+    is a chain file whose last root set the firmware holds, empty for none. Raises LayoutError.
     """
     pairs = [(key_hash(from_raw(key)), key) for key in keys]
     values = {

@@ -110,9 +110,7 @@ class Chain:
         Raises KeyFileError when they do not make a chain.
         """
         unique = list({statement.body: statement for statement in statements}.values())
-        unique.sort(
-            key=lambda one: (_ORDER[one.role], one.version if one.role == ROOTS else 0, one.issuer != BY_ROOTS)
-        )
+        unique.sort(key=_place)
         return cls.parse(b"".join(struct.pack("<H", len(one.bytes)) + one.bytes for one in unique))
 
     @classmethod
@@ -145,6 +143,12 @@ class Chain:
             raise UsageError(
                 "the chain is for another signing key than the one given", "see `ophion keys chain show`"
             )
+
+
+def _place(statement: Statement) -> tuple[int, int, bool]:
+    """Sorts statements into the order of a chain, root sets by version, what roots revoke first."""
+    version = statement.version if statement.role == ROOTS else 0
+    return _ORDER[statement.role], version, statement.issuer != BY_ROOTS
 
 
 def load_chain(path: str | os.PathLike[str]) -> Chain:

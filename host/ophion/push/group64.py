@@ -117,7 +117,7 @@ class ImageFloor(BaseModel):
 
 
 class IssuerFloor(BaseModel):
-    """The least version of a signing key statement by an intermediate key (`issuer`, its hash) for an image."""
+    """The least version of a signing key statement by `issuer` (hash of an intermediate key) for an image."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 

@@ -152,7 +152,7 @@ class Link:
         return answer
 
     async def deliver(self, statements: bytes) -> list[str]:
-        """Deliver the statements of a chain (`ophion.keys.chain`); returns their names as the device has them."""
+        """Deliver the statements of a chain (`ophion.keys.chain`); returns what the device calls them."""
         answer = await self._request(
             StatementsWrite(data=statements), "the statements", SLOW_ANSWER_TIMEOUT_S
         )

@@ -25,7 +25,7 @@ _HINTS: dict[tuple[int, int], str] = {
     ),
     (_IMAGE_GROUP, IMG_MGMT_ERR.IMAGE_ALREADY_PENDING): "restart it first: `ophion device reset`",
     (_IMAGE_GROUP, IMG_MGMT_ERR.CURRENT_VERSION_IS_NEWER): (
-        "the device has gone on: sign with the current key and a counter that is not lower (`ophion device trust`)"
+        "sign with the current key and a security counter that is not lower: see `ophion device trust`"
     ),
     (OPHION_GROUP, OphionRc.IMAGE_ON_TRIAL): "confirm it (`ophion device confirm`), then deliver again",
     (OPHION_GROUP, OphionRc.STATEMENT_TOO_OLD): "see `ophion device trust` and `ophion keys chain show`",

@@ -76,8 +76,9 @@ class Simulator:
         A board with an area `golden` gets its factory image there: `golden`, or else `image`.
 
         `layout` is a board's layout.toml, from which and from `keys` (public keys) and `roots` (a chain file
-        with a root set) the frozen `ophion_layout.py` is made; bootloader and firmware library are frozen with it. Without it,
-        only the stand-ins for the chip are. `files` ({name: content}) are added to either, and win.
+        with a root set) the frozen `ophion_layout.py` is made; bootloader and firmware library are frozen
+        with it. Without it, only the stand-ins for the chip are. `files` ({name: content}) are added to
+        either, and win.
         """
         sector, write_size = 4096, 4
         places = [("the primary area", 0, flash_size, image)]
