@@ -118,7 +118,7 @@ class TrustCell:
     def _read(self, value: dict) -> None:
         if value["v"] != _FORMAT:
             raise FormatError("format")
-        self.roots = [bytes(item) for item in value["roots"]]
+        self.roots = [_blob(item) for item in value["roots"]]
         images = [
             ImageFloor(_number(item[0]), _number(item[1]), _hash_or_none(item[2])) for item in value["images"]
         ]
@@ -128,7 +128,7 @@ class TrustCell:
         self.issuers = [
             [_hash(item[0]), _image(item[1]), _number(item[2]), _number(item[3])] for item in value["issuers"]
         ]
-        self.revoked = [[_hash(item[0]), bool(item[1])] for item in value["revoked"]]
+        self.revoked = [[_hash(item[0]), _flag(item[1])] for item in value["revoked"]]
         self.known = [_hash(item) for item in value["known"]]
         self.followed = [_hash(item) for item in value["followed"]]
 
@@ -145,11 +145,24 @@ def _image(value: object) -> int:
     return value  # type: ignore[return-value]
 
 
-def _hash(value: object) -> bytes:
-    if not isinstance(value, (bytes, bytearray, memoryview)) or len(value) != _HASH_BYTES:
-        raise FormatError("hash")
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise FormatError("flag")
+    return value
+
+
+def _blob(value: object) -> bytes:
+    if not isinstance(value, (bytes, bytearray, memoryview)):
+        raise FormatError("bytes")
     return bytes(value)
 
 
+def _hash(value: object) -> bytes:
+    data = _blob(value)
+    if len(data) != _HASH_BYTES:
+        raise FormatError("hash")
+    return data
+
+
 def _hash_or_none(value: object) -> bytes:
-    return b"" if isinstance(value, (bytes, bytearray, memoryview)) and not len(value) else _hash(value)
+    return _hash(value) if len(_blob(value)) else b""

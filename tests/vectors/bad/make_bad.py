@@ -304,6 +304,18 @@ def roots_that_do_not_follow():
     add("roots-same-version-alone", row(rival), "another root set has that version")
     good_set = root_set(keys, 2, [*AB, KEY["root-d"]], 3)
     taken = good("good-roots-3", row(good_set))
+    by_b_and_d = [KEY["root-b"], KEY["root-d"]]
+    newest = root_set([PUBLIC["root-d"]], 1, by_b_and_d, 4)
+    good("good-roots-3-4", row(good_set, newest))
+    shorter = root_set([PUBLIC["root-d"]], 1, [*AB, KEY["root-d"]], 4)
+    good("good-roots-4-by-all", row(shorter))
+    third = root_set([PUBLIC["root-c"]], 1, [KEY["root-d"], KEY["root-c"]], 5)
+    add("roots-too-far-alone", row(good_set, newest, third), "too far from the firmware's root set")
+    by_new = inter("intermediate-2", 2, by_b_and_d)
+    good(
+        "good-image-by-roots-3",
+        image(row(good_set, by_new, signing("signing-2", "intermediate-2")), "signing-2", counter=7),
+    )
     add("roots-older-alone", row(ROOT_SET), "root set statement 1 is superseded by 3", [taken], True)
     add("roots-gone", image(row(INTER, SIGN)), "signed by an unknown key", [taken])
 
@@ -311,6 +323,10 @@ def roots_that_do_not_follow():
 def rules():
     chain = row(INTER, SIGN)
     confirmed = good("good-counter-7", image(chain, counter=7))
+    good("good-counter-8", image(chain, counter=8))
+    good(
+        "good-counter-8-signing-2", image(row(INTER, signing("signing-2", version=2)), "signing-2", counter=8)
+    )
     good("good-two-of-three", image(row(inter(signers=BC), SIGN), counter=7))
     add("counter-too-low", image(chain, counter=6), "security counter 6 is below 7", [confirmed], True)
     add("counter-missing", image(chain), "no security counter, at least 7 is needed", [confirmed], True)
@@ -354,6 +370,14 @@ def revoked_and_superseded():
     text = "the intermediate key is revoked, running images included"
     add("revoked-intermediate", image(chain), text, [ended["intermediate"]], True)
     add("revoked-alone", chain, "the intermediate key is revoked", [ended["intermediate"]], True)
+    good("good-stop-signing", row(revocation(PUBLIC["signing"].keyhash, BC, stop=True)))
+    eight = good("good-revoke-eight", row(*[revocation(bytes((n,)) * 32, AB) for n in range(8)]))
+    add(
+        "revoked-too-many-alone",
+        row(revocation(PUBLIC["signing"].keyhash, BC)),
+        "no room for more than 8",
+        [eight],
+    )
     own = revocation(PUBLIC["signing"].keyhash, AB)
     add("revoked-by-its-own-chain", image(row(INTER, own, SIGN)), "the signing key is revoked", old=True)
     next_key = good("good-signing-2", row(INTER, signing("signing-2", version=2)))
