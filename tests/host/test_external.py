@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from ophion.errors import KeyFileError
 from ophion.keys import Algorithm, generate, open_signer
 from ophion.package import parse_image, verify_image
-from ophion.sign import SignOptions, assemble, image_digest, read_signature
+from ophion.sign import Dependency, SignOptions, assemble, image_digest, read_signature
 from ophion.versions import parse_version
 
 V = parse_version("1.2.3+45")
@@ -62,14 +62,10 @@ def test_the_digest_is_the_one_that_imgtool_exports(cli, desk, vectors, tool):
     common = ["-v", "1.2.3+45", "--pad-header", "--header-size", "0x20", "--align", "4", "-S", "0x10000"]
     words = ["--security-counter", "7", "-d", "(1, 2.0.0)", "--custom-tlv", "0xa0", "0x0102"]
     tool("imgtool", "sign", *common, *words, "--vector-to-sign", "digest", desk / "payload", desk / "theirs")
-    options = SignOptions(security_counter=7, dependencies=_dependency(), custom_tlvs={0xA0: b"\1\2"})
+    options = SignOptions(
+        security_counter=7, dependencies=[Dependency(1, parse_version("2.0.0"))], custom_tlvs={0xA0: b"\1\2"}
+    )
     assert image_digest(PAYLOAD, V, options) == (desk / "theirs").read_bytes()
-
-
-def _dependency():
-    from ophion.sign import Dependency
-
-    return [Dependency(1, parse_version("2.0.0"))]
 
 
 def test_a_signature_saved_by_imgtool_is_taken_and_gives_its_image(cli, desk, tool):

@@ -129,7 +129,7 @@ def test_whether_a_device_takes_a_type_is_asked_of_its_own_code(made, algorithm)
     try:
         verify_image(image, [signer.public])
     except VerificationFailed as error:
-        assert "a device would refuse this image: signature type" in str(error)
+        assert "a device would refuse this image: " in str(error)
 
 
 def test_rsa_4096_signs_no_images(made):
