@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ophion.sign import Dependency, SignOptions
 
 _PAIR = re.compile(r"\(\s*(\d+)\s*,\s*([0-9.+]+)\s*\)")
+_OURS, _OURS_MASK = 0x01A0, 0xFFF0
 _IMGTOOL = re.compile(rf"\s*{_PAIR.pattern}(?:\s*,?\s*{_PAIR.pattern})*\s*")
 
 
@@ -26,8 +27,12 @@ def read_options(
     max_size: int | None,
     recipient: Path | None = None,
     aes_bits: int = 128,
+    claims: dict[int, bytes] | None = None,
 ) -> SignOptions:
-    """The SignOptions that these words mean; a counter of "auto" is left for `with_counter`."""
+    """The SignOptions that these words mean; a counter of "auto" is left for `with_counter`.
+
+    `claims` are vendor TLVs of our own (`ophion.sign.claims`), beside the maker's in `custom`.
+    """
     from ophion.keys import load_recipient
     from ophion.sign import SignOptions
 
@@ -35,7 +40,7 @@ def read_options(
         header_size=header_size,
         security_counter=_number(counter, "security counter") if counter not in ("", "auto") else None,
         dependencies=[dependency for word in dependencies for dependency in _dependencies(word)],
-        custom_tlvs=_custom(custom),
+        custom_tlvs={**_custom(custom), **(claims or {})},
         max_size=max_size,
         recipient=load_recipient(recipient) if recipient else None,
         aes_bits=aes_bits,
@@ -74,6 +79,11 @@ def _custom(words: list[str]) -> dict[int, bytes]:
     for word in words:
         kind, value = _split(word, "=", "TYPE=HEX")
         number = _number(kind, "custom TLV")
+        if number & _OURS_MASK == _OURS:
+            raise UsageError(
+                f"custom TLV {number:#06x}: 0x01a0 to 0x01af are Ophion's own",
+                "see --hardware, --min-runtime",
+            )
         if number in found:
             raise UsageError(f"custom TLV {number:#06x} is given twice")
         try:

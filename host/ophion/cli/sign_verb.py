@@ -37,6 +37,13 @@ Dependencies = Annotated[
 Custom = Annotated[
     list[str] | None, typer.Option(metavar="TYPE=HEX", help="Add a signed vendor TLV (0xa0=0102).")
 ]
+Hardware = Annotated[
+    list[str] | None,
+    typer.Option(metavar="ID", help="Only for boards with this hardware id (may be given again)."),
+]
+Runtime = Annotated[
+    str, typer.Option("--min-runtime", metavar="X.Y.Z", help="Only for this MicroPython or a newer one.")
+]
 HeaderSize = Annotated[
     int, typer.Option(parser=byte_count, metavar="BYTES", help="Bytes before the payload.")
 ]
@@ -79,6 +86,8 @@ def sign_payload(
     security_counter: Counter = "",
     dependency: Dependencies = None,
     custom_tlv: Custom = None,
+    hardware: Hardware = None,
+    min_runtime: Runtime = "",
     header_size: HeaderSize = 0x20,
     max_size: MaxSize = None,
     encrypt: Encrypt = None,
@@ -91,6 +100,7 @@ def sign_payload(
 ) -> None:
     """Make a signed MCUboot image of a payload."""
     from ophion.files import read_file
+    from ophion.sign.claims import claim_tlvs
 
     _check_words(key, export_digest, import_signature, out)
     options = read_options(
@@ -101,6 +111,7 @@ def sign_payload(
         max_size,
         encrypt,
         encrypt_keylen,
+        claim_tlvs(hardware=hardware or [], runtime=min_runtime),
     )
     data = read_file(payload, "payload")
     chosen = read_version(payload, version)
