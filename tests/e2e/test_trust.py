@@ -1,5 +1,8 @@
 """The signing chain on a whole device: rotation, revocation, new roots, downgrades, all over the air."""
 
+import asyncio
+import json
+import sys
 from contextlib import aclosing
 
 import pytest
@@ -42,9 +45,9 @@ class House:
         last = key_statement(SIGNING, self.key(signing).public, [issuer], version, issuer=issuer.public)
         return Chain.of([self.intermediate(under, epoch, by), last])
 
-    def image(self, version, chain, by="signing", counter=None, hardware=()):
+    def image(self, version, chain, by="signing", counter=None, hardware=(), program=None):
         """A signed image with `chain` in it."""
-        payload, number = self.bench.payload(version)
+        payload, number = self.bench.payload(version, program)
         tlvs = claim_tlvs(chain.data, hardware)
         options = SignOptions(custom_tlvs=tlvs, security_counter=counter)
         path = self.bench.directory / f"{version}-{by}.bin"
@@ -152,6 +155,55 @@ async def test_the_roots_are_rotated_two_of_three(house):
         await sim.wait_console("ophion: 1.2.0 runs")
         async with Link(NAME) as link:
             assert (await link.trust()).roots == 2
+
+
+async def test_the_commands_deliver_and_show(house):
+    chain = house.chain()
+    async with house.device(house.image("1.0.0", chain)) as sim:
+        await sim.wait_console("ophion: 1.0.0 runs")
+
+        async def command(*words):
+            more = ("--ble", NAME, "--radio", f"bumble:{sim.transport}")
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "ophion.cli", "device", *words, *more),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+            )
+            output = (await asyncio.wait_for(process.communicate(), 60))[0].decode()
+            return process.returncode, output
+
+        path = house.bench.directory / "new.chain"
+        path.write_bytes(house.chain("signing-2", 2).data)
+        code, output = await command("deliver", path)
+        assert code == 0 and "took intermediate key statement 1, signing key statement 2" in output, output
+        code, output = await command("trust", "--json")
+        assert code == 0 and json.loads(output)["issuers"][0]["signing"] == 2
+        code, output = await command("trust")
+        assert "roots         version 1, 2 of 3" in output and "signing statement 2 for image 0" in output
+        path.write_bytes(chain.data)
+        code, output = await command("deliver", path)
+        assert code == 5 and "signing key statement 1 is superseded by 2" in output, output
+
+
+async def test_statements_wait_while_an_image_is_on_trial(house):
+    chain = house.chain()
+    silent = "import ophion_app, asyncio\nasyncio.run(ophion_app.serve())\n"
+    async with house.device(house.image("1.0.0", chain)) as sim:
+        await sim.wait_console("ophion: 1.0.0 runs")
+        update = house.image("1.1.0", chain, program=silent)
+        async with Link(NAME) as link:
+            async with aclosing(link.upload(update.image)) as offsets:
+                async for _ in offsets:
+                    pass
+            await link.test(update.hash)
+        await sim.reset("hard")
+        await sim.wait_console("ophion: 1.1.0 runs (trial 1 of 3)")
+        rotated = house.chain("signing-2", 2).data
+        async with Link(NAME) as link:
+            with pytest.raises(RefusedError, match="an image is on trial: confirm it first"):
+                await link.deliver(rotated)
+            await link.confirm()
+            assert len(await link.deliver(rotated)) == 2
 
 
 def erase_cells(sim):

@@ -16,6 +16,9 @@ _TRUST = const(10)
 _ON_TRIAL = const(2)
 _REFUSED = const(3)
 _TOO_OLD = const(4)
+# What version 1 clients get for them.
+_EINVAL = const(3)
+_EBADSTATE = const(6)
 
 
 class OphionGroup:
@@ -46,10 +49,10 @@ class OphionGroup:
         """Take statements. On trial the way back must stay as good as it was, so they have to wait."""
         data = argument(args, "data", (bytes, bytearray, memoryview), required=True)
         if self._strategy.on_trial():
-            raise SmpError(_ON_TRIAL, "an image is on trial: confirm it first", GROUP)
+            raise SmpError(_ON_TRIAL, "an image is on trial: confirm it first", GROUP, _EBADSTATE)
         try:
             names = self._trust.deliver(data)
         except TrustError as e:
-            raise SmpError(_TOO_OLD if e.old else _REFUSED, str(e), GROUP)
+            raise SmpError(_TOO_OLD if e.old else _REFUSED, str(e), GROUP, _EINVAL)
         self._log.add("trusted", "", ", ".join(names))
         return {"statements": names}

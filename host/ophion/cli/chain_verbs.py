@@ -171,7 +171,9 @@ def chain_show(file: File, as_json: Json = False) -> None:
     lines = []
     for item in value:
         lines.append(f"{item['role']} statement, version {item['version']}")
-        facts = [(name, item[name]) for name in ("keyhash", "threshold", "keys", "limits", "stop", "signed_by")]
+        facts = [
+            (name, item[name]) for name in ("keyhash", "threshold", "keys", "limits", "stop", "signed_by")
+        ]
         lines += [f"  {name:<10}{_words(fact)}" for name, fact in facts if fact not in (None, [], False)]
     show(as_json, {"chain": str(file), "statements": value}, "\n".join(lines))
 
@@ -191,7 +193,9 @@ def rotate(
     statements = list(load_chain(file).statements)
     last = statements[-1]
     if last.role not in (INTERMEDIATE, SIGNING):
-        raise UsageError(f"{file} ends with no key to replace", "new roots: `ophion keys chain roots --version`")
+        raise UsageError(
+            f"{file} ends with no key to replace", "new roots: `ophion keys chain roots --version`"
+        )
     limits = KeyLimits.of(last)
     if limits is None:
         raise UsageError(
@@ -283,7 +287,8 @@ def _issuer(intermediate: Statement, signers: Sequence[Signer], where: Path) -> 
     """The one signer, who has to be the intermediate key."""
     if len(signers) != 1 or signers[0].public.keyhash != intermediate.subject:
         raise UsageError(
-            f"--by is not the intermediate key of {where}", "see `ophion keys chain show` and `ophion keys show`"
+            f"--by is not the intermediate key of {where}",
+            "see `ophion keys chain show` and `ophion keys show`",
         )
     return signers[0].public
 

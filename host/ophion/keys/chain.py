@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ophion_boot.fmt import FormatError
-from ophion_boot.fmt.key import ID_BYTES, algorithm_of
+from ophion_boot.fmt.key import ID_BYTES, algorithm_of, key_hash
 from ophion_boot.fmt.statement import (
     ANY_HARDWARE,
     BY_ROOTS,
@@ -39,6 +39,7 @@ from ophion_boot.fmt.statement import (
 from ophion.errors import KeyFileError, UsageError
 from ophion.files import read_file
 from ophion.keys.public import PublicKey
+from ophion.keys.sample import refuse_hash
 from ophion.keys.signer import Signer
 
 __all__ = [
@@ -136,6 +137,13 @@ class Chain:
         if found is None:
             raise UsageError(f"{where} holds no {ROLES[role]} statement")
         return found
+
+    def refuse_samples(self, allow: bool | None = None) -> None:
+        """Raise KeyFileError if a key of which the private half is published may sign by this chain."""
+        for statement in self.statements:
+            if statement.role != REVOCATION:
+                for found in [statement.subject] if statement.key else map(key_hash, statement.keys):
+                    refuse_hash(found, "anyone can sign with it", "use keys of your own", allow)
 
     def check_signs_with(self, public: PublicKey) -> None:
         """Raise UsageError unless this chain vouches for `public` as a signing key."""
