@@ -99,6 +99,7 @@ class Upload:
             raise UploadError(
                 _INVALID_HEADER, "header says %d bytes and TLVs, the upload %d" % (header.signed_size, size)
             )
+        self._foresee(data, header)
         self.close()
         self._strategy.begin_upload()
         self._size = size
@@ -154,6 +155,15 @@ class Upload:
         if response.get("match", True):
             self._preview(size)
         return response
+
+    def _foresee(self, data: bytes | memoryview, header: Header) -> None:
+        """Refuse an image for what its header shows, before anything is erased."""
+        if self._verifier is None:
+            return
+        try:
+            self._verifier.foresee(data, header)
+        except VerifyError as e:
+            raise UploadError(_TOO_OLD if e.old else _INVALID_HEADER, str(e))
 
     def _preview(self, size: int) -> None:
         """Refuse a complete image for what its TLVs say: they come last, so no earlier than now."""

@@ -8,7 +8,7 @@ from ophion_boot.core.roots import TrustError
 from ophion_boot.core.trust import Proof, Trust
 from ophion_boot.crypto import CryptoError
 from ophion_boot.fmt import FormatError
-from ophion_boot.fmt.claims import Claims
+from ophion_boot.fmt.claims import Claims, early_claims
 from ophion_boot.fmt.image import Header, area_size, parse_tlvs, signature_kind, signature_tlvs
 
 
@@ -101,6 +101,17 @@ class Verifier:
             claims = Claims(protected)
             proof = self.trust.read(bytes(key_hash), claims)
             self.trust.admit(proof, claims, bytes(digest), number)
+        except TrustError as e:
+            raise VerifyError(str(e), e.old)
+        except FormatError as e:
+            raise VerifyError(str(e))
+
+    def foresee(self, data: bytes | memoryview, header: Header) -> None:
+        """Raise VerifyError when the claims in a header (`data` are its first bytes) rule the image out."""
+        try:
+            claims = early_claims(data, header.hdr_size)
+            if claims is not None:
+                self.trust.admit(Proof(b"", [], b""), claims, b"", 0)
         except TrustError as e:
             raise VerifyError(str(e), e.old)
         except FormatError as e:

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ophion_boot.fmt import FormatError
-from ophion_boot.fmt.claims import CHAIN, HARDWARE, RUNTIME, Claims
+from ophion_boot.fmt.claims import CHAIN, COUNTER, EARLY_MAGIC, HARDWARE, RUNTIME, Claims
 
 from ophion.errors import UsageError
 from ophion.versions import parse_version
+
+
+def early_area(tlvs: Mapping[int, bytes], counter: int | None, room: int) -> bytes:
+    """What a header with `room` bytes behind its 32 repeats of the claims; empty when there is no room or no
+    claim of ours. A device refuses an upload by it before it erases anything (SPEC.md 8.2)."""
+    entries = [(kind, value) for kind, value in tlvs.items() if kind in (HARDWARE, RUNTIME)]
+    if not entries:
+        return b""
+    if counter is not None:
+        entries.insert(0, (COUNTER, struct.pack("<I", counter)))
+    body = b"".join(struct.pack("<HH", kind, len(value)) + value for kind, value in entries)
+    area = struct.pack("<HH", EARLY_MAGIC, 4 + len(body)) + body
+    return area if len(area) <= room else b""
 
 
 def claim_tlvs(chain: bytes = b"", hardware: Sequence[str] = (), runtime: str = "") -> dict[int, bytes]:
