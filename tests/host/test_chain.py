@@ -280,3 +280,20 @@ def test_limits_by_themselves():
 def test_a_statement_that_nobody_signs_is_none(vectors):
     with pytest.raises(UsageError, match="somebody who signs"):
         key_statement(INTERMEDIATE, load_public(vectors / "key-ed25519-pub.pem"), [])
+
+
+@pytest.mark.parametrize(
+    "types", [("ecdsa-p256", "rsa-2048", "ed25519"), ("rsa-4096", "ecdsa-p256", "rsa-3072")]
+)
+def test_links_of_any_type_sign_each_other(desk, types):
+    for name, kind in zip(("r", "i", "s"), types, strict=True):
+        desk.ok("keys", "new", f"{name}.pem", "--type", kind)
+    desk.ok("keys", "chain", "roots", "r.pub", "--by", "r.pem", "-o", "roots.chain")
+    desk.ok("keys", "chain", "intermediate", "i.pub", "--by", "r.pem", "-o", "i.chain")
+    desk.ok("keys", "chain", "signing", "s.pub", "--by", "i.pem", "--under", "i.chain", "-o", "s.chain")
+    assert desk.sign("s.chain", "s.pem").code == 0
+    assert verdict(desk) == ""
+    bad = bytearray(desk.path("x.bin").read_bytes())
+    bad[-1] ^= 1
+    desk.path("bad.bin").write_bytes(bad)
+    assert "signature: " in verdict(desk, "bad.bin")

@@ -5,17 +5,38 @@ the others out of its firmware.
 """
 
 from ophion_boot.crypto import CryptoError
-from ophion_boot.fmt.key import ALGORITHMS, ED25519, algorithm_name, algorithm_of
+from ophion_boot.fmt.key import (
+    ALGORITHMS,
+    ECDSA_P256,
+    ED25519,
+    RSA2048,
+    RSA3072,
+    RSA4096,
+    algorithm_name,
+    algorithm_of,
+)
 
 
 def _ed25519(key: bytes, digest: bytes, signature: bytes) -> None:
-    from ophion_boot.crypto.ed25519 import verify
+    from ophion_boot.crypto.ed25519 import public_key, verify
 
-    verify(key[12:], digest, signature)
+    verify(public_key(key), digest, signature)
+
+
+def _ecdsa(key: bytes, digest: bytes, signature: bytes) -> None:
+    from ophion_boot.crypto.p256 import public_key, verify
+
+    verify(public_key(key), digest, signature)
+
+
+def _rsa(key: bytes, digest: bytes, signature: bytes) -> None:
+    from ophion_boot.crypto.rsa import verify
+
+    verify(key, digest, signature)
 
 
 # algorithm: function(encoded key, SHA-256 digest, signature) that raises CryptoError.
-_CHECKS = {ED25519: _ed25519}
+_CHECKS = {ED25519: _ed25519, ECDSA_P256: _ecdsa, RSA2048: _rsa, RSA3072: _rsa, RSA4096: _rsa}
 
 
 def check_signature(key: bytes, digest: bytes, signature: bytes, kind: int | None = None) -> None:
@@ -29,6 +50,7 @@ def check_signature(key: bytes, digest: bytes, signature: bytes, kind: int | Non
     _, _, _, _, least, most = ALGORITHMS[algorithm]
     if not least <= len(signature) <= most:
         raise CryptoError("%d bytes are no %s signature" % (len(signature), algorithm_name(algorithm)))
-    if algorithm not in _CHECKS:
+    try:
+        _CHECKS[algorithm](key, digest, signature)
+    except ImportError:
         raise CryptoError("this firmware has no code for " + algorithm_name(algorithm))
-    _CHECKS[algorithm](key, digest, signature)
