@@ -25,6 +25,14 @@ _NOTES = const(4)
 _APP_IMAGE_MAGIC = const(0xE9)
 
 
+class RuntimeFacts:
+    """`on_trial`: the running runtime is not confirmed yet; `pending`: the other one is asked for."""
+
+    def __init__(self, on_trial: bool, pending: bool) -> None:
+        self.on_trial = on_trial
+        self.pending = pending
+
+
 class Runtime:
     """`ota` (port/ota.py) has the Areas `running` and `other`, the `version` of the running runtime,
     `confirmed()`, `guarded()`, `boot_other()` and `confirm()`; `trials` is as for strategies.
@@ -101,6 +109,16 @@ class Runtime:
     def trial(self) -> tuple[int, int] | None:
         """(boot, boots) while the running runtime is on trial."""
         return (self._record.trials_used(), self._trials) if self.on_trial() else None
+
+    def facts(self) -> "RuntimeFacts":
+        """What SMP asks of a strategy's facts."""
+        return RuntimeFacts(self.on_trial(), self.asked())
+
+    def decide(self) -> tuple[int, str]:
+        """The swap type of the next boot, as a strategy tells it."""
+        if not self.asked():
+            return trailer.NONE, ""
+        return (trailer.PERM if self.permanent() else trailer.TEST), ""
 
     def partner(self) -> bytes | None:
         """SHA-256 of the application that came with the other runtime (while it is asked for) or with the

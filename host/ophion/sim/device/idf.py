@@ -12,11 +12,14 @@ Runs on MicroPython (the simulated device) and on CPython (tests). From ESP-IDF 
 A record is written by erasing its sector and programming 32 bytes: two operations, either can be cut.
 """
 
+import binascii
 import hashlib
 import struct
 
-from ophion_boot.fmt import otadata
-
+NEW, PENDING, VALID, INVALID, ABORTED = 0, 1, 2, 3, 4
+_RECORD = "<I20sII"  # esp_ota_select_entry_t: sequence, label, state, CRC of the sequence
+_RECORD_BYTES = 32
+_ERASED = 0xFFFFFFFF
 OTA_VALIDATE_FAILED = -5379
 NOT_FOUND = -261
 _MAGIC = 0xE9
@@ -57,22 +60,22 @@ class Idf:
         records = self._records()
         fresh = self._blank()
         for i in range(2):
-            if records[i] and records[i][1] == otadata.PENDING:
-                self._write(i, records[i][0], otadata.ABORTED)
+            if records[i] and records[i][1] == PENDING:
+                self._write(i, records[i][0], ABORTED)
         records = self._records()
-        chosen = otadata.active(records)
+        chosen = _active(records)
         first = 0
         if chosen >= 0:
             first = (records[chosen][0] - 1) % len(self.apps)
-            if records[chosen][1] == otadata.NEW:
-                self._write(chosen, records[chosen][0], otadata.PENDING)
+            if records[chosen][1] == NEW:
+                self._write(chosen, records[chosen][0], PENDING)
         for index in (first, 1 - first):
             try:
                 self.segments(self.apps[index])
             except ImageError:
                 continue
             if chosen < 0 and fresh:
-                self._write(0, index + 1, otadata.VALID)
+                self._write(0, index + 1, VALID)
             self.running = self.apps[index]
             return self.running
         return None
@@ -82,7 +85,7 @@ class Idf:
     def boot_partition(self):
         """What otadata says (`esp_ota_get_boot_partition`)."""
         records = self._records()
-        chosen = otadata.active(records)
+        chosen = _active(records)
         return self.apps[(records[chosen][0] - 1) % len(self.apps) if chosen >= 0 else 0]
 
     def set_boot(self, partition):
@@ -93,23 +96,23 @@ class Idf:
             raise OSError(OTA_VALIDATE_FAILED, str(e))
         number, count = self.apps.index(partition) + 1, len(self.apps)
         records = self._records()
-        chosen = otadata.active(records)
+        chosen = _active(records)
         seq, target = number, 0
         if chosen >= 0:
             seq = number % count
             while records[chosen][0] > seq:
                 seq += count
             target = 1 - chosen
-        self._write(target, seq, otadata.NEW)
+        self._write(target, seq, NEW)
 
     def mark_valid(self):
         """`esp_ota_mark_app_valid_cancel_rollback`: raises OSError."""
         records = self._records()
-        chosen = otadata.active(records)
+        chosen = _active(records)
         if chosen < 0:
             raise OSError(NOT_FOUND, "ESP_ERR_NOT_FOUND")
-        if records[chosen][1] != otadata.VALID:
-            self._write(chosen, records[chosen][0], otadata.VALID)
+        if records[chosen][1] != VALID:
+            self._write(chosen, records[chosen][0], VALID)
 
     def segments(self, partition):
         """Verify the application image in `partition`: [(load address, offset in it, bytes)]; ImageError."""
@@ -155,20 +158,40 @@ class Idf:
         return bytes(data)
 
     def _record(self, i):
-        data = bytearray(otadata.ENTRY_BYTES)
+        data = bytearray(_RECORD_BYTES)
         self.bdev.readblocks(self.otadata.offset // self.sector + i, data, 0)
         return bytes(data)
 
     def _records(self):
-        return otadata.parse(self._record(0)), otadata.parse(self._record(1))
+        return _parse(self._record(0)), _parse(self._record(1))
 
     def _blank(self):
-        return all(self._record(i) == b"\xff" * otadata.ENTRY_BYTES for i in range(2))
+        return all(self._record(i) == b"\xff" * _RECORD_BYTES for i in range(2))
 
     def _write(self, i, seq, state):
         sector = self.otadata.offset // self.sector + i
         self.bdev.ioctl(_ERASE, sector)
-        self.bdev.writeblocks(sector, otadata.pack(seq, state), 0)
+        self.bdev.writeblocks(sector, _pack(seq, state), 0)
+
+
+def _crc(seq):
+    return binascii.crc32(struct.pack("<I", seq), 0xFFFFFFFF) & 0xFFFFFFFF
+
+
+def _pack(seq, state):
+    return struct.pack(_RECORD, seq, b"\xff" * 20, state, _crc(seq))
+
+
+def _parse(data):
+    """(sequence, state), or None for a record that does not count."""
+    seq, _, state, crc = struct.unpack(_RECORD, data)
+    return None if seq == _ERASED or crc != _crc(seq) else (seq, state)
+
+
+def _active(records):
+    """Index of the record with the highest sequence that is neither INVALID nor ABORTED, or -1."""
+    found = [i for i in range(2) if records[i] and records[i][1] not in (INVALID, ABORTED)]
+    return max(found, key=lambda i: (records[i][0], -i)) if found else -1
 
 
 def _xor(data):
