@@ -15,8 +15,9 @@ from ophion_boot.core.boot import Boot, Bootloader
 from ophion_boot.core.eventlog import EventLog
 from ophion_boot.core.inbox import Inbox
 from ophion_boot.core.receive import Upload
+from ophion_boot.core.runtime import Runtime
 from ophion_boot.core.smp_image import GROUP as IMAGE_GROUP
-from ophion_boot.core.smp_image import ImageGroup
+from ophion_boot.core.smp_image import Component, ImageGroup
 from ophion_boot.core.smp_ophion import GROUP as OPHION_GROUP
 from ophion_boot.core.smp_ophion import OphionGroup
 from ophion_boot.core.smp_os import GROUP as OS_GROUP
@@ -26,11 +27,14 @@ from ophion_boot.core.strategies import make
 from ophion_boot.core.trust import Trust
 from ophion_boot.core.trust_rules import Device as TrustDevice
 from ophion_boot.core.verify import Verifier
+from ophion_boot.fmt.image import version_text
 from ophion_boot.port.ble import BleServer
 
 _APP = "/app"
 _BUF_SIZE = 2475
 _BUF_COUNT = 4
+_ROMFS_MAGIC = b"\xd2\xcd\x31"
+_ESP_MAGIC = b"\xe9"
 
 device: "Device" = None  # type: ignore[assignment]
 
@@ -45,16 +49,21 @@ class Device:
         self._buf = bytearray(layout["sector"])
         self.verifier = Verifier(_trust(board, layout), self._buf)
         self.strategy = make(layout["strategy"], board.area, self._buf, layout["trials"], self.feed)
+        ota = board.ota()
+        self.runtime = Runtime(ota, layout["trials"]) if ota else None
         self.boot: Boot = None  # type: ignore[assignment]
         self.recovery = False
+        self.recovery_asked = False
         self.watchdog = None
 
     def decide(self) -> Boot:
         """Choose what this boot runs; the wish for recovery is read once and cleared."""
         wish = bootmode.parse(self.board.rtc_memory())
         self.board.rtc_memory(b"")
-        self.boot = Bootloader(self.strategy, self.verifier, self.log).run()
-        self.recovery = wish == bootmode.RECOVERY or self.boot.image is None
+        asked = wish == bootmode.RECOVERY
+        self.boot = Bootloader(self.strategy, self.verifier, self.log, self.runtime).run(asked)
+        self.recovery_asked = asked
+        self.recovery = asked or self.boot.image is None
         return self.boot
 
     def feed(self) -> None:
@@ -63,12 +72,30 @@ class Device:
             self.watchdog.feed()
 
     def confirm(self, reason: str) -> bool:
-        """Let the running image stay; True when it was on trial until now."""
-        changed = self.boot.image is not None and self.strategy.confirm()
-        if changed:
+        """Let what runs stay, the runtime before the application; True when it was on trial until now."""
+        if self.boot.image is None:
+            return False
+        changed = self.runtime is not None and self.runtime.confirm()
+        if self.strategy.confirm() or changed:
             self.log.add("confirmed", self.boot.image.version, reason)
-            self.verifier.confirmed(self.boot.image)
-        return changed
+            self._settle()
+            return True
+        return False
+
+    def _settle(self) -> None:
+        """What was confirmed says what is asked for from now on, the runtime for image number 1."""
+        self.verifier.confirmed(self.boot.image)
+        if self.runtime is None:
+            return
+        try:
+            area = self.runtime.active()
+            self.verifier.confirmed(self.verifier.verify(area, area.size, 1))
+        except (OSError, ValueError):
+            pass  # a runtime that came over a cable says nothing
+
+    def on_trial(self) -> bool:
+        """What runs goes back unless it is confirmed."""
+        return self.strategy.on_trial() or (self.runtime is not None and self.runtime.on_trial())
 
     def restart(self, boot_mode: int) -> None:
         """Reset; `boot_mode` 1 asks for recovery."""
@@ -77,19 +104,28 @@ class Device:
 
     def server(self, notify=None) -> BleServer:  # type: ignore[no-untyped-def]
         """The SMP service of this device over BLE, not started."""
-        running = None if self.recovery else self.boot.image
         inbox = Inbox(_BUF_COUNT, _BUF_SIZE)
-        upload = Upload(self.strategy, self._buf, self.verifier)
         reset = _Later()
         groups = {
             OS_GROUP: OsGroup(inbox, reset),
-            IMAGE_GROUP: ImageGroup(self.strategy, self.verifier, upload, self.log, running),
-            OPHION_GROUP: OphionGroup(self.info(), self.log, reset, self.strategy, self.verifier),
+            IMAGE_GROUP: ImageGroup(self._components(), self.verifier, self.confirm),
+            OPHION_GROUP: OphionGroup(self.info(), self.log, reset, self.verifier.trust, self.on_trial),
         }
         session = Session(groups, _BUF_SIZE, lambda reason: self.log.add("refused", "", reason))
         server = BleServer(self.board.radio(), self.layout["name"], inbox, session, self.restart, notify)
         reset.server = server
         return server
+
+    def _components(self) -> list[Component]:
+        """What can be updated, by image number."""
+        upload = Upload(self.strategy, self._buf, self.verifier)
+        found = [Component(self.strategy, upload, not self.recovery, _ROMFS_MAGIC)]
+        if self.runtime:
+            upload = Upload(self.runtime, self._buf, self.verifier, 1)
+            found.append(
+                Component(self.runtime, upload, True, _ESP_MAGIC, version_text(self.runtime.version))
+            )
+        return found
 
     def info(self) -> dict:
         """What SMP group 64 tells about this device."""
@@ -134,6 +170,9 @@ def start() -> None:
     for entry in device.log.read():
         if entry["n"] > known:
             print("ophion: %s %s: %s" % (entry["event"], entry["version"], entry["reason"]))
+    if boot.restart and not device.recovery_asked:
+        print("ophion: " + boot.reason)
+        device.board.reset()
     if boot.image is None:
         print("ophion: nothing to run: " + boot.reason)
     elif not device.recovery:
@@ -180,7 +219,7 @@ def run() -> None:
         except Exception as e:
             sys.print_exception(e)
             device.log.add("crashed", device.boot.image.version, "%s: %s" % (type(e).__name__, e))
-        if device.boot.trial and device.strategy.on_trial():
+        if device.boot.trial and device.on_trial():
             device.board.reset()
         device.recovery = True
     recover()

@@ -11,7 +11,9 @@ sys.path[:0] = [
     root + "/host/ophion/sim/device",
     root + "/tests/shared",
 ]
-# The stand-ins for the chip's modules are not wanted here: the tests bring what they need.
+# Models of the flash and of ESP-IDF; the stand-ins for built-in modules are not wanted here.
+import esp32  # noqa: E402, F401
+import idf  # noqa: E402, F401
 import nor  # noqa: E402, F401
 
 sys.path.remove(root + "/host/ophion/sim/device")

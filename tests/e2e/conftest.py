@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 from ophion.build import build, new_app
 from ophion.build.boards import board_layout
+from ophion.build.layout import load_layout
 from ophion.keys import generate, open_signer
 from ophion.package import load_image
 from ophion.push import use_radio
 from ophion.sign import sign
+from ophion.sign.signing import Dependency, SignOptions
 from ophion.sim import Simulator
+from ophion.sim.firmware import runtime_image
+from ophion.versions import parse_version
 
 NAME = "e2e-device"
 
@@ -39,10 +43,21 @@ class Bench:
         built = build(app)
         return built.payload, built.config.version
 
-    def image(self, version, program=None, asset=0):
-        """The signed image of that application."""
+    def image(self, version, program=None, asset=0, runtime=None):
+        """The signed image of that application; `runtime` is the least version of it that it needs."""
         payload, number = self.payload(version, program, asset)
         path = self.directory / f"{version}.bin"
+        needs = [Dependency(1, parse_version(runtime))] if runtime else []
+        options = SignOptions(dependencies=needs)
+        path.write_bytes(sign(payload, number, open_signer(f"file:{self.key}"), options))
+        return load_image(path)
+
+    def runtime(self, version, files=None, board="sim-runtime"):
+        """The signed runtime image of `board`; `files` are frozen in instead of the product's own."""
+        layout = load_layout(board_layout(board))
+        number = parse_version(version)
+        payload = runtime_image(layout, NAME, [self.public.raw], number, files)
+        path = self.directory / f"runtime-{version}.bin"
         path.write_bytes(sign(payload, number, open_signer(f"file:{self.key}")))
         return load_image(path)
 

@@ -4,7 +4,7 @@ import hashlib
 
 from ophion_boot.core.inbox import Inbox
 from ophion_boot.core.receive import Upload
-from ophion_boot.core.smp_image import ImageGroup
+from ophion_boot.core.smp_image import Component, ImageGroup
 from ophion_boot.core.smp_ophion import OphionGroup
 from ophion_boot.core.smp_os import OsGroup
 from ophion_boot.core.smp_session import Session
@@ -35,8 +35,12 @@ class Server:
         upload = Upload(rig.strategy, bytearray(SECTOR), rig.verifier)
         groups = {
             0: OsGroup(Inbox(4, BUF), self.resets.append),
-            1: ImageGroup(rig.strategy, rig.verifier, upload, rig.log, boot.image),
-            64: OphionGroup(INFO, rig.log, self.resets.append, rig.strategy, rig.verifier),
+            1: ImageGroup(
+                [Component(rig.strategy, upload, boot.image is not None)],
+                rig.verifier,
+                lambda reason: rig.strategy.confirm() and rig.log.add("confirmed", "", reason),
+            ),
+            64: OphionGroup(INFO, rig.log, self.resets.append, rig.verifier.trust, rig.strategy.on_trial),
         }
         self.session = Session(groups, BUF, lambda why: rig.log.add("refused", "", why))
 

@@ -1,24 +1,18 @@
 """Install strategy `ab`: two slots of one size, mounted where they lie; an update is a change of pointer.
 
-Nothing is copied and nothing is erased at boot. The trailer of each slot holds a record with a sequence
-number; the slot with the highest one that was not rejected runs. A record is one write with a CRC: it is
-there or not. It lies in sectors of its own, apart from the flags that belong to it and erased before
-them, so that no torn erase leaves a record without its flags.
+Nothing is copied and nothing is erased at boot. The slot that ranks first runs (`core/ranked.py`).
 """
 
-from ophion_boot.compat import const
+from ophion_boot.core import ranked
 from ophion_boot.core.area import Area
 from ophion_boot.core.decide import Facts
-from ophion_boot.core.journal import TRIALS_MAX, Journal
+from ophion_boot.core.journal import Journal
 from ophion_boot.core.slot import Slot
 from ophion_boot.core.strategy import StrategyError
 from ophion_boot.core.swap_base import SwapBase
 from ophion_boot.fmt import trailer
 
 NAME = "ab"
-_RECORD_BYTES = const(32)
-# A flag below MCUboot's fields: the image in this slot is not to run.
-_REJECTED = const(6)
 
 
 class AB(SwapBase):
@@ -36,7 +30,9 @@ class AB(SwapBase):
                 "slots of %d and %d sectors are not equal" % (primary.sectors, secondary.sectors)
             )
         SwapBase.__init__(self, primary, secondary, buf, trials, feed)
-        if _readable(_rank, self.secondary, self._note) > _readable(_rank, self.primary, self._journal):
+        if _readable(ranked.rank, self.secondary, self._note) > _readable(
+            ranked.rank, self.primary, self._journal
+        ):
             self._switch()
         if _readable(_asked, self.primary, self._journal) == 1:
             self._switch()
@@ -44,8 +40,7 @@ class AB(SwapBase):
     @classmethod
     def _trailer_sectors(cls, primary: int, sector: int, write_size: int) -> int:
         unit = trailer.unit_bytes(write_size)
-        flags = _REJECTED * unit + max(trailer.MAGIC_BYTES, unit)
-        return -(-(_RECORD_BYTES + TRIALS_MAX * unit) // sector) - (-flags // sector)
+        return -(-ranked.record_bytes(unit) // sector) - (-ranked.flag_bytes(unit) // sector)
 
     def _installed(self) -> bool:
         recorded = self._journal.read() is not None
@@ -53,7 +48,7 @@ class AB(SwapBase):
 
     def ways_back(self) -> tuple[tuple[Area, bool, str], ...]:
         """What may run when a trial is over: the other image, unless that was rejected too."""
-        if _rejected(self.secondary):
+        if ranked.rejected(self.secondary):
             return ()
         return ((self.swapped_out(), True, ""),)
 
@@ -67,7 +62,7 @@ class AB(SwapBase):
         A magic stands for a record that counts, the other slot's only while it asks to be installed.
         """
         run, other = self.primary, self.secondary
-        asked = _asked(other, self._note) and _rank(other, self._note) > _rank(run, self._journal)
+        asked = _asked(other, self._note) and ranked.rank(other, self._note) > ranked.rank(run, self._journal)
         recorded = self._journal.read() is not None
         return Facts(
             False,
@@ -97,7 +92,7 @@ class AB(SwapBase):
         A slot that takes no mark (its flash fails) is left behind without one: every boot finds out anew.
         """
         try:
-            self.primary.write_flag(_REJECTED)
+            self.primary.write_flag(ranked.REJECTED)
         except OSError:
             pass
         self._switch()
@@ -122,7 +117,7 @@ class AB(SwapBase):
         self._clear_other()
         if permanent:
             self.secondary.write_flag(trailer.IMAGE_OK)
-        number = _number(self._journal) + 1
+        number = ranked.number(self._journal) + 1
         self._note.write(trailer.PERM if permanent else trailer.TEST, number, 0)
 
     def _clear_other(self) -> None:
@@ -131,10 +126,7 @@ class AB(SwapBase):
         Without that record a slot with a blank trailer could be as good as the one that runs.
         """
         self._settle()
-        slot = self.secondary
-        for sector in range(slot.trailer_sector, slot.area.sectors):
-            if not slot.sector_blank(sector):
-                slot.area.erase(sector)
+        ranked.clear(self.secondary)
 
     def _settle(self) -> None:
         """Give the slot that runs a record, if it came without one (from the factory)."""
@@ -147,25 +139,11 @@ class AB(SwapBase):
                 slot.area.erase(sector)
         slot.write_flag(trailer.IMAGE_OK)
         slot.write_flag(trailer.COPY_DONE)
-        self._journal.write(trailer.PERM, _number(self._note) + 1, 0)
+        self._journal.write(trailer.PERM, ranked.number(self._note) + 1, 0)
 
     def _flag_sectors(self) -> int:
         size = self.primary.area.size
-        return -(-(size - trailer.field_at(size, self.primary.unit, _REJECTED)) // self._sector)
-
-
-def _number(record: Journal) -> int:
-    """The sequence number of a slot: 0 without a whole record."""
-    found = record.read()
-    return found[1] if found else 0
-
-
-def _rejected(slot: Slot) -> bool:
-    return slot.flag(_REJECTED) != trailer.UNSET
-
-
-def _rank(slot: Slot, record: Journal) -> int:
-    return -1 if _rejected(slot) else _number(record)
+        return -(-(size - trailer.field_at(size, self.primary.unit, ranked.REJECTED)) // self._sector)
 
 
 def _readable(question, slot: Slot, record: Journal) -> int:  # type: ignore[no-untyped-def]
@@ -178,6 +156,6 @@ def _readable(question, slot: Slot, record: Journal) -> int:  # type: ignore[no-
 
 def _asked(slot: Slot, record: Journal) -> bool:
     """True while the slot waits for its first boot: a record, and no mark of an installation."""
-    if _rejected(slot) or record.read() is None:
+    if ranked.rejected(slot) or record.read() is None:
         return False
     return slot.flag(trailer.COPY_DONE) == trailer.UNSET

@@ -7,9 +7,12 @@ slot never stop a boot (MCUboot asserts there); an image runs only after `Verifi
 from ophion_boot.compat import const
 from ophion_boot.core.area import Area
 from ophion_boot.core.decide import NAMES
+from ophion_boot.core.depend import RUNTIME
 from ophion_boot.core.eventlog import EventLog
-from ophion_boot.core.verify import Image, Verifier, VerifyError
-from ophion_boot.fmt.trailer import NONE, PERM, REVERT
+from ophion_boot.core.install import Installer
+from ophion_boot.core.release import Release
+from ophion_boot.core.verify import Image, Verifier
+from ophion_boot.fmt.trailer import NONE, REVERT
 
 _TRIES = const(3)
 
@@ -18,6 +21,7 @@ class Boot:
     """What this boot runs: `image` (or None: recovery) in `area`, `trial` as (boot, boots) or None.
 
     `retry` is True when another boot may do better than recovery: there is an image, or half a swap.
+    `restart` is True when nothing is to run: a reset now lets the other runtime boot.
     """
 
     def __init__(
@@ -28,27 +32,44 @@ class Boot:
         self.trial = trial
         self.reason = reason
         self.retry = image is not None
+        self.restart = False
 
 
 class Bootloader:
-    """Ties a strategy, a Verifier and an EventLog together."""
+    """Ties a strategy, a Verifier, an EventLog and, where there is one, a Runtime together."""
 
-    def __init__(self, strategy, verifier: Verifier, log: EventLog) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, strategy, verifier: Verifier, log: EventLog, runtime=None) -> None:  # type: ignore[no-untyped-def]
         self._strategy = strategy
         self._verifier = verifier
         self._log = log
+        self._runtime = runtime
+        versions = {RUNTIME: runtime.version} if runtime else {}
+        self._installer = Installer(strategy, verifier, log, versions)
+        self._release = Release(self._installer, runtime) if runtime else None
 
-    def run(self) -> Boot:
-        """Do one boot up to the choice of the image; returns a Boot and never raises for bad flash."""
-        trouble = self._install_stubbornly()
-        if trouble and self._half_done():
-            # Neither image is whole now: a repair from half a swap would end the trial or lose an image.
-            boot = Boot(None, None, None, trouble)
+    def run(self, hold: bool = False) -> Boot:
+        """Do one boot up to the choice of the image; returns a Boot and never raises for bad flash.
+
+        With `hold` no other runtime is booted: recovery was asked for.
+        """
+        self._restart = False
+        trouble = self._install_stubbornly(hold)
+        if self._restart:
+            return self._again("the other runtime boots")
+        if self._half_done(trouble):
+            # Neither image is whole now, or one of a release is in place without the other: a repair would
+            # end the trial or lose an image.
+            boot = Boot(None, None, None, trouble or "a release is being installed")
             boot.retry = True
             return boot
-        image, why = self._check(self._strategy.active())
+        return self._choose()
+
+    def _choose(self) -> Boot:
+        image, why = self._installer.check(self._strategy.active())
+        if self._runtime and self._runtime.on_trial():
+            return self._on_trial(image, why)
         if image is None:
-            image, why = self._repair(why)
+            image, why = self._installer.repair(why)
         if image is None:
             self._give_up()
             return Boot(None, None, None, why)
@@ -56,15 +77,32 @@ class Bootloader:
         return Boot(image, self._strategy.active(), self._count_trial(), "")
 
     def _settle(self, image: Image) -> None:
-        """The image that runs, if it is confirmed, says what is asked for from now on."""
+        """The application that runs, if it is confirmed, says what is asked for from now on.
+
+        While a release is open its application may still go back, whatever its flags say.
+        """
         try:
-            if self._strategy.on_trial():
+            if self._strategy.on_trial() or (self._release and self._release.open()):
                 return
         except OSError:
             return
         trouble = self._verifier.confirmed(image)
         if trouble:
             self._log.add("refused", "", trouble)
+
+    def _on_trial(self, image: Image | None, why: str) -> Boot:
+        """A new runtime runs: it repairs nothing, and leaves to the old one what does not work."""
+        if image is None:
+            self._log.add("refused", "", why)
+            return self._again(why)
+        if self._runtime.permanent() and self._runtime.confirm():
+            self._log.add("confirmed", image.version, "installed for good, with its runtime")
+        return Boot(image, self._strategy.active(), self._runtime.trial(), "")
+
+    def _again(self, why: str) -> Boot:
+        boot = Boot(None, None, None, why)
+        boot.retry = boot.restart = True
+        return boot
 
     def _count_trial(self) -> tuple[int, int] | None:
         """Count a boot on trial; a fault of the other slot must not stop an image that is good."""
@@ -74,23 +112,25 @@ class Bootloader:
             self._log.add("refused", "", "flash error while counting a boot on trial: %s" % e)
             return None
 
-    def _install_stubbornly(self) -> str:
+    def _install_stubbornly(self, hold: bool) -> str:
         """Install; a flash error is answered by trying again, then told. Returns the last one, or ""."""
         trouble = ""
         for _ in range(_TRIES):
             try:
-                self._install()
+                self._install(hold)
                 return ""
             except (OSError, ValueError) as e:
                 trouble = "flash error while installing: %s" % e
         self._log.add("refused", "", trouble)
         return trouble
 
-    def _half_done(self) -> bool:
+    def _half_done(self, trouble: str) -> bool:
         try:
-            return self._strategy.interrupted()
+            if self._release and self._release.open():
+                return True
+            return trouble != "" and self._strategy.interrupted()
         except OSError:
-            return True
+            return trouble != ""
 
     def _give_up(self) -> None:
         """Nothing is bootable: end any trial, so that recovery may write to the secondary slot."""
@@ -99,84 +139,18 @@ class Bootloader:
         except OSError as e:
             self._log.add("refused", "", "flash error: %s" % e)
 
-    def _install(self) -> None:
-        strategy = self._strategy
+    def _install(self, hold: bool) -> None:
+        strategy, installer = self._strategy, self._installer
         resumed = strategy.resume()
         if resumed is not None:
-            self._log.add("resumed", self._version(), "a %s swap was cut off" % NAMES[resumed])
-            self._log_swap(resumed, "")
+            self._log.add("resumed", installer.version(), "a %s swap was cut off" % NAMES[resumed])
+            installer.log_swap(resumed, "")
+        if self._release:
+            self._restart = self._release.step(hold)
+            if self._restart or self._runtime.on_trial():
+                return
         action, why = strategy.decide()
         if action == REVERT:
-            self._revert(why)
+            installer.revert(why)
         elif action != NONE:
-            self._swap_in(action)
-
-    def _swap_in(self, action: int) -> None:
-        strategy = self._strategy
-        new, why = self._check(strategy.staged())
-        if new is None:
-            strategy.discard()
-            self._log.add("refused", "", why)
-            return
-        old, _ = self._check(strategy.active())
-        strategy.install(action, old.total if old else 0, new.total)
-        self._log_swap(action, "")
-
-    def _revert(self, why: str) -> None:
-        strategy = self._strategy
-        new, _ = self._check(strategy.active())
-        problem = "there is no other image"
-        for area, back, name in strategy.ways_back():
-            old, problem = self._check(area)
-            # An update (one that does not go back) must not be the image that has just failed.
-            if old is None or not (back or (new is not None and new.hash != old.hash)):
-                continue
-            self._put(old, back, new)
-            self._log_swap(REVERT, _from(name, why))
-            return
-        strategy.keep()
-        self._log.add("refused", "", "no way back: " + problem)
-
-    def _put(self, image: Image, back: bool, old: Image | None) -> None:
-        """Make `image` the active one, instead of `old`."""
-        if back:
-            self._strategy.revert(old.total if old else 0, image.total)
-        else:
-            self._strategy.install(PERM, old.total if old else 0, image.total)
-
-    def _repair(self, why: str) -> tuple[Image | None, str]:
-        """The active image is not to be run: put a good one from elsewhere in its place."""
-        for area, back, name in self._strategy.spares():
-            found, _ = self._check(area)
-            if found is None:
-                continue
-            try:
-                self._put(found, back, None)
-            except (OSError, ValueError) as e:
-                return None, "%s; repair failed: %s" % (why, e)
-            self._log.add("repaired", found.version, _from(name, why))
-            return self._check(self._strategy.active())
-        return None, why
-
-    def _check(self, area: Area) -> tuple[Image | None, str]:
-        """(Image, "") or (None, reason); a flash that cannot be read is a reason like any other."""
-        try:
-            return self._verifier.verify(area, self._strategy.max_image_size), ""
-        except VerifyError as e:
-            return None, str(e)
-        except OSError as e:
-            return None, "flash error: %s" % e
-
-    def _log_swap(self, action: int, why: str) -> None:
-        if action == REVERT:
-            self._log.add("reverted", self._version(), why or "not confirmed")
-        else:
-            self._log.add("installed", self._version(), NAMES[action])
-
-    def _version(self) -> str:
-        image, _ = self._check(self._strategy.active())
-        return image.version if image else ""
-
-
-def _from(name: str, why: str) -> str:
-    return "from %s: %s" % (name, why or "not confirmed") if name else why
+            installer.swap_in(action)

@@ -34,12 +34,15 @@ class UploadError(ValueError):
 class Upload:
     """Writes to where `strategy` stages an update; `buf` (a sector) is lent for reading back.
 
-    `verifier` is asked about the TLVs of a complete image; None: nobody is, until the image is wanted.
+    `verifier` is asked what header and TLVs say of image `number`; None: nobody is, until it is wanted.
     """
 
-    def __init__(self, strategy, buf: bytearray, verifier: Verifier | None = None) -> None:  # type: ignore[no-untyped-def]
+    def __init__(  # type: ignore[no-untyped-def]
+        self, strategy, buf: bytearray, verifier: Verifier | None = None, number: int = 0
+    ) -> None:
         self._strategy = strategy
         self._verifier = verifier
+        self._number = number
         self._buf = memoryview(buf)
         self._area = strategy.staged()
         self._tail = bytearray(self._area.write_size)
@@ -161,7 +164,7 @@ class Upload:
         if self._verifier is None:
             return
         try:
-            self._verifier.foresee(data, header)
+            self._verifier.foresee(data, header, self._number)
         except VerifyError as e:
             raise UploadError(_TOO_OLD if e.old else _INVALID_HEADER, str(e))
 
@@ -170,7 +173,7 @@ class Upload:
         if self._verifier is None:
             return
         try:
-            self._verifier.preview(self._area, size)
+            self._verifier.preview(self._area, size, self._number)
         except VerifyError as e:
             self._strategy.discard()
             raise UploadError(_TOO_OLD if e.old else _INVALID_HASH, str(e))

@@ -1,12 +1,11 @@
 """SMP group 1, image management: what the slots hold, which image runs next, uploads, erase."""
 
 from ophion_boot.compat import const
-from ophion_boot.core.area import Area
-from ophion_boot.core.eventlog import EventLog
+from ophion_boot.core.area import Area, AreaError
 from ophion_boot.core.receive import Upload, UploadError
 from ophion_boot.core.smp_session import SmpError, argument, not_supported
 from ophion_boot.core.strategy import StrategyError
-from ophion_boot.core.verify import Image, Verifier, VerifyError
+from ophion_boot.core.verify import Verifier, VerifyError
 from ophion_boot.fmt import FormatError
 from ophion_boot.fmt.image import signature_tlvs
 from ophion_boot.fmt.smp import Request
@@ -22,13 +21,17 @@ _SLOT_INFO = const(6)
 _HASH_NOT_FOUND = const(8)
 _NO_FREE_SLOT = const(9)
 _INVALID_SLOT = const(14)
+_INVALID_HEADER = const(22)
 _INVALID_HASH = const(24)
 _TOO_OLD = const(27)
 _ALREADY_PENDING = const(28)
 _TEST_ACTIVE = const(33)
 _V1 = {8: 5, 9: 6, 14: 3, 20: 3, 21: 3, 22: 3, 23: 3, 24: 3, 27: 6, 28: 6, 30: 3, 31: 3, 33: 6}
 # A client of a one-image device may name its only image 0, or 1 for "the second slot" (smpmgr --slot 1).
-_IMAGES_MAX = const(1)
+_ALIAS = const(1)
+# Header flags under which the payload's first bytes say nothing; the second is the flags' second byte.
+_ENCRYPTED = const(0x0C)
+_COMPRESSED = const(0x0E)
 
 
 def refusal(rc: int, reason: str) -> SmpError:
@@ -36,17 +39,31 @@ def refusal(rc: int, reason: str) -> SmpError:
     return SmpError(rc, reason, GROUP, _V1.get(rc, 1))
 
 
-class ImageGroup:
-    """`running` is the verified Image that runs, or None in recovery."""
+class Component:
+    """One image number: its `strategy` (or Runtime) and its `upload`.
+
+    `running` is False for an application in recovery. `magic` is what its payloads begin with, empty for
+    anything. `version` is what runs, where its slot does not say so.
+    """
 
     def __init__(  # type: ignore[no-untyped-def]
-        self, strategy, verifier: Verifier, upload: Upload, log: EventLog, running: Image | None
+        self, strategy, upload: Upload, running: bool, magic: bytes = b"", version: str = ""
     ) -> None:
-        self._strategy = strategy
+        self.strategy = strategy
+        self.upload = upload
+        self.running = running
+        self.magic = magic
+        self.version = version
+
+
+class ImageGroup:
+    """`components` by image number; `confirm(reason)` lets everything that runs stay."""
+
+    def __init__(self, components: list[Component], verifier: Verifier, confirm) -> None:  # type: ignore[no-untyped-def]
+        self._components = components
         self._verifier = verifier
-        self._upload = upload
-        self._log = log
-        self._running = running
+        self._confirm = confirm
+        self._sending = components[0]
 
     def handle(self, request: Request, args: dict) -> dict:
         """Answer one request of this group; raises SmpError."""
@@ -63,107 +80,159 @@ class ImageGroup:
 
     def state(self) -> dict:
         """The image list: flags say what the next boot does (Zephyr img_mgmt_state.c)."""
-        facts = self._strategy.facts()
-        action, _ = self._strategy.decide()
-        on_trial = facts.on_trial
         images = []
-        active = self._describe(self._strategy.active(), 0)
-        if active:
-            active.update(active=self._running is not None, confirmed=not on_trial)
-            images.append(active)
-        if not self._upload.open():
-            other = self._describe(self._strategy.other(), 1)
-            if other:
-                way_back = self._strategy.other_goes_back and (on_trial or action == REVERT)
-                other.update(pending=facts.pending, permanent=action == PERM, confirmed=way_back)
-                images.append(other)
+        for number in range(len(self._components)):
+            for entry in self._slots(self._components[number]):
+                if len(self._components) > 1:
+                    entry["image"] = number
+                images.append(entry)
         return {"images": images, "splitStatus": 0}
 
-    def _describe(self, area: Area, slot: int) -> dict | None:
+    def _slots(self, component: Component) -> list[dict]:
+        """The entries of one component: what runs, and the other image unless it is just being sent."""
+        strategy = component.strategy
+        facts = strategy.facts()
+        action, _ = strategy.decide()
+        on_trial = facts.on_trial
+        entries = []
+        active = self._describe(strategy, strategy.active(), 0)
+        if active is None and component.version:
+            # A runtime that was flashed over a cable carries no header: its version is all there is to say.
+            active = _entry(0, component.version)
+        if active:
+            active.update(active=component.running, confirmed=not on_trial)
+            entries.append(active)
+        if not component.upload.open():
+            other = self._describe(strategy, strategy.other(), 1)
+            if other:
+                way_back = strategy.other_goes_back and (on_trial or action == REVERT)
+                other.update(pending=facts.pending, permanent=action == PERM, confirmed=way_back)
+                entries.append(other)
+        return entries
+
+    def _describe(self, strategy, area: Area, slot: int) -> dict | None:  # type: ignore[no-untyped-def]
         try:
-            header, _, _, entries, tlvs = self._verifier.read_layout(area, self._strategy.max_image_size)
+            header, _, _, entries, tlvs = self._verifier.read_layout(area, strategy.max_image_size)
             digest = bytes(signature_tlvs(entries, tlvs)[0])
-        except (VerifyError, FormatError, OSError):
+        except (VerifyError, FormatError, AreaError, OSError):
             return None
-        return {
-            "slot": slot,
-            "version": header.version_text(),
-            "hash": digest,
-            "bootable": True,
-            "pending": False,
-            "confirmed": False,
-            "active": False,
-            "permanent": False,
-        }
+        entry = _entry(slot, header.version_text())
+        entry["hash"] = digest
+        return entry
 
     def _set_state(self, args: dict) -> dict:
         confirm = argument(args, "confirm", bool, False)
         wanted = argument(args, "hash", (bytes, bytearray, memoryview))
-        images = self.state()["images"]
         if wanted is None:
             if not confirm:
                 raise refusal(_INVALID_HASH, "a test needs the hash of an image")
             self._confirm_running()
             return self.state()
-        for image in images:
-            if image["hash"] == bytes(wanted):
-                self._request(image, confirm)
-                return self.state()
+        for component in self._components:
+            for entry in self._slots(component):
+                if entry.get("hash") == bytes(wanted):
+                    self._request(component, entry["slot"], confirm)
+                    return self.state()
         raise refusal(_HASH_NOT_FOUND, "no image has that hash")
 
-    def _request(self, image: dict, confirm: bool) -> None:
-        if image["slot"] == 0:
+    def _request(self, component: Component, slot: int, confirm: bool) -> None:
+        if slot == 0:
             if not confirm:
                 raise refusal(_TEST_ACTIVE, "the image runs already")
             self._confirm_running()
             return
+        strategy = component.strategy
         try:
-            self._verifier.verify(self._strategy.other(), self._strategy.max_image_size)
+            self._verifier.verify(
+                strategy.other(), strategy.max_image_size, self._components.index(component)
+            )
         except VerifyError as e:
             raise refusal(_TOO_OLD if e.old else _INVALID_HASH, str(e))
+        except AreaError as e:
+            raise refusal(_INVALID_HASH, str(e))
+        for other in self._components:
+            if other is not component and other.strategy.on_trial():
+                raise refusal(_ALREADY_PENDING, "another image of this device is on trial: confirm it first")
         try:
-            self._strategy.set_pending(confirm)
+            strategy.set_pending(confirm)
         except StrategyError as e:
             raise refusal(_ALREADY_PENDING, str(e))
-        self._upload.close()
+        component.upload.close()
 
     def _confirm_running(self) -> None:
-        if self._running is None:
+        if not self._components[0].running:
             raise refusal(_HASH_NOT_FOUND, "no image runs: this is recovery")
-        if self._strategy.confirm():
-            self._log.add("confirmed", self._running.version, "by the host")
-            self._verifier.confirmed(self._running)
+        self._confirm("by the host")
 
     def _take_chunk(self, args: dict) -> dict:
-        self._check_image_number(args)
+        offset = argument(args, "off", int, required=True)
+        if "image" in args or offset == 0:
+            self._sending = self._component(argument(args, "image", int, 0))
+        # Clients name the image in the first chunk only (SMP image upload).
+        component = self._sending
+        data = argument(args, "data", (bytes, bytearray, memoryview), b"")
+        if offset == 0:
+            _check_kind(component, data)
         try:
-            return self._upload.chunk(
-                argument(args, "off", int, required=True),
-                argument(args, "data", (bytes, bytearray, memoryview), b""),
+            return component.upload.chunk(
+                offset,
+                data,
                 argument(args, "len", int),
                 argument(args, "sha", (bytes, bytearray, memoryview), b""),
             )
         except UploadError as e:
             raise refusal(e.rc, str(e))
+        except AreaError as e:
+            component.upload.close()
+            raise refusal(_INVALID_HEADER, str(e))
         except StrategyError as e:
             raise refusal(_NO_FREE_SLOT, str(e))
 
     def _erase(self, args: dict) -> dict:
         slot = argument(args, "slot", int, 1)
-        if slot != 1:
-            raise refusal(_INVALID_SLOT, "slot %d is not the free one" % slot)
-        if self._strategy.facts().on_trial:
+        # Slots are counted through all images: 0 and 1 are image 0's, 2 and 3 image 1's.
+        if slot % 2 == 0 or slot // 2 >= len(self._components):
+            raise refusal(_INVALID_SLOT, "slot %d is not a free one" % slot)
+        component = self._components[slot // 2]
+        if component.strategy.facts().on_trial:
             raise refusal(_NO_FREE_SLOT, "the running image is on trial: the other slot holds the way back")
-        self._upload.close()
-        self._strategy.discard()
+        component.upload.close()
+        component.strategy.discard()
         return {}
 
     def _slot_info(self) -> dict:
-        size = self._strategy.max_image_size
-        slots = [{"slot": 0, "size": size}, {"slot": 1, "size": size, "upload_image_id": 0}]
-        return {"images": [{"image": 0, "slots": slots, "max_image_size": size}]}
+        images = []
+        for number in range(len(self._components)):
+            size = self._components[number].strategy.max_image_size
+            slots = [{"slot": 0, "size": size}, {"slot": 1, "size": size, "upload_image_id": number}]
+            images.append({"image": number, "slots": slots, "max_image_size": size})
+        return {"images": images}
 
-    def _check_image_number(self, args: dict) -> None:
-        number = argument(args, "image", int, 0)
-        if number > _IMAGES_MAX:
+    def _component(self, number: int) -> Component:
+        if number == _ALIAS and len(self._components) == 1:
+            number = 0
+        if number >= len(self._components):
             raise refusal(_INVALID_SLOT, "image %d is not on this device" % number)
+        return self._components[number]
+
+
+def _entry(slot: int, version: str) -> dict:
+    return {
+        "slot": slot,
+        "version": version,
+        "bootable": True,
+        "pending": False,
+        "confirmed": False,
+        "active": False,
+        "permanent": False,
+    }
+
+
+def _check_kind(component: Component, data: bytes | memoryview) -> None:
+    """Refuse an image for another component; only what the first chunk shows."""
+    if not component.magic or len(data) < 20 or data[16] & _ENCRYPTED or data[17] & _COMPRESSED:
+        return
+    start = data[8] | data[9] << 8  # hdr_size
+    shown = bytes(data[start : start + len(component.magic)])
+    if shown and not component.magic.startswith(shown):
+        raise refusal(_INVALID_HEADER, "the payload is not what this image number takes")

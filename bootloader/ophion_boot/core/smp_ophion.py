@@ -4,7 +4,7 @@ from ophion_boot.compat import const
 from ophion_boot.core.eventlog import EventLog
 from ophion_boot.core.roots import TrustError
 from ophion_boot.core.smp_session import SmpError, argument, not_supported
-from ophion_boot.core.verify import Verifier
+from ophion_boot.core.trust import Trust
 from ophion_boot.fmt.smp import Request
 
 GROUP = 64
@@ -22,15 +22,15 @@ _EBADSTATE = const(6)
 
 
 class OphionGroup:
-    """`info` is the map of command 0; `log` an EventLog; `reset` as for the OS group; the `verifier`'s Trust
-    takes statements, but not while the `strategy` has an image on trial."""
+    """`info` is the map of command 0; `log` an EventLog; `reset` as for the OS group; `trust` takes
+    statements, but not while `on_trial()`."""
 
-    def __init__(self, info: dict, log: EventLog, reset, strategy, verifier: Verifier) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, info: dict, log: EventLog, reset, trust: Trust, on_trial) -> None:  # type: ignore[no-untyped-def]
         self._info = info
         self._log = log
         self._reset = reset
-        self._strategy = strategy
-        self._trust = verifier.trust
+        self._trust = trust
+        self._on_trial = on_trial
 
     def handle(self, request: Request, args: dict) -> dict:
         """Answer one request of this group; raises SmpError."""
@@ -48,7 +48,7 @@ class OphionGroup:
     def _deliver(self, args: dict) -> dict:
         """Take statements. On trial the way back must stay as good as it was, so they have to wait."""
         data = argument(args, "data", (bytes, bytearray, memoryview), required=True)
-        if self._strategy.on_trial():
+        if self._on_trial():
             raise SmpError(_ON_TRIAL, "an image is on trial: confirm it first", GROUP, _EBADSTATE)
         try:
             names = self._trust.deliver(data)

@@ -106,12 +106,12 @@ class Verifier:
         except FormatError as e:
             raise VerifyError(str(e))
 
-    def foresee(self, data: bytes | memoryview, header: Header) -> None:
+    def foresee(self, data: bytes | memoryview, header: Header, number: int = 0) -> None:
         """Raise VerifyError when the claims in a header (`data` are its first bytes) rule the image out."""
         try:
             claims = early_claims(data, header.hdr_size)
             if claims is not None:
-                self.trust.admit(Proof(b"", [], b""), claims, b"", 0)
+                self.trust.admit(Proof(b"", [], b""), claims, b"", number)
         except TrustError as e:
             raise VerifyError(str(e), e.old)
         except FormatError as e:

@@ -6,6 +6,7 @@ import ophion_sim
 
 from ophion_boot.core.area import Area
 from ophion_boot.port.flash_cells import FlashCells
+from ophion_boot.port.ota import Ota
 
 
 class Board:
@@ -22,6 +23,16 @@ class Board:
         """The Area that the layout calls `name`."""
         offset, size = self._layout["areas"][name]
         return Area(self._bdev, offset, size, self._layout["sector"], self._layout["write_size"])
+
+    def ota(self) -> "Ota | None":
+        """ESP-IDF's app partitions, on a board that has them."""
+        if "ota_0" not in self._layout["areas"]:
+            return None
+        import esp32
+
+        return Ota(
+            esp32.Partition, self._layout["runtime"], self._layout["write_size"], self._layout["sector"]
+        )
 
     def map(self, area: Area, size: int) -> bytearray:
         """The first `size` bytes of `area` as a buffer; a chip maps its flash, the simulator reads it."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ophion_boot.core.journal import TRIALS_MAX
+from ophion_boot.core.runtime import room as payload_room
 from ophion_boot.core.strategies import NAMES as STRATEGIES
 from ophion_boot.core.strategies import strategy_class
 from ophion_boot.fmt import FormatError
@@ -28,6 +29,8 @@ else:
 _AREAS = ("state", "user")
 """Areas that every board has; `areas` of its strategy's class has the names of the others."""
 
+_RUNTIME_AREAS = ("otadata", "ota_0", "ota_1")
+"""Areas of a board whose runtime can be updated too: all of them or none."""
 _NAME_MAX = 29
 """BLE name in a scan response of 31 bytes (Core specification, Supplement part A, 1.2)."""
 
@@ -61,6 +64,11 @@ class Layout:
     areas: Mapping[str, AreaSpec]
 
     @property
+    def has_runtime(self) -> bool:
+        """The runtime is a component of its own, in two app partitions."""
+        return "ota_0" in self.areas
+
+    @property
     def max_image_size(self) -> int:
         """The most bytes that an image may take on this board, TLVs included."""
         kind = strategy_class(self.strategy)
@@ -82,16 +90,24 @@ def load_layout(path: Path) -> Layout:
     return layout
 
 
-def device_module(layout: Layout, name: str, keys: Sequence[bytes], roots: bytes = b"") -> str:
+def device_module(
+    layout: Layout,
+    name: str,
+    keys: Sequence[bytes],
+    runtime: Sequence[int] = (0, 0, 0, 0),
+    roots: bytes = b"",
+) -> str:
     """Source of the device's module `ophion_layout`.
 
     `keys` are public keys that sign images without a chain, raw Ed25519 or as MCUboot hashes them; `roots`
-    is a chain file whose last root set the firmware holds, empty for none. Raises LayoutError.
+    is a chain file whose last root set the firmware holds, empty for none; `runtime` is the version of the
+    runtime that the module is frozen into. Raises LayoutError.
     """
     pairs = [(key_hash(from_raw(key)), key) for key in keys]
     values = {
         "name": name,
         "hw": layout.hw,
+        "runtime": tuple(runtime),
         "strategy": layout.strategy,
         "sector": layout.sector,
         "write_size": layout.write_size,
@@ -153,6 +169,7 @@ def _check(layout: Layout) -> None:
         if name not in layout.areas:
             raise LayoutError(f"areas.{name} is missing (update.strategy is {layout.strategy})")
     _check_areas(layout)
+    _check_runtime(layout)
     if layout.max_image_size <= 0:
         raise LayoutError("areas.primary and areas.secondary leave no room for an image")
     if layout.areas["state"].size != 2 * layout.sector:
@@ -171,6 +188,22 @@ def _check_areas(layout: Layout) -> None:
         end, previous = area.offset + area.size, name
     if end > layout.flash_size:
         raise LayoutError(f"areas.{previous} ends at {end:#x}, the flash at {layout.flash_size:#x}")
+
+
+def _check_runtime(layout: Layout) -> None:
+    there = [name for name in _RUNTIME_AREAS if name in layout.areas]
+    if not there:
+        return
+    for name in _RUNTIME_AREAS:
+        if name not in there:
+            raise LayoutError(f"areas.{name} is missing (areas.{there[0]} is there)")
+    sizes = [layout.areas[name].size for name in _RUNTIME_AREAS]
+    if sizes[0] != 2 * layout.sector:
+        raise LayoutError(f"areas.otadata is not two sectors ({2 * layout.sector:#x} bytes)")
+    if sizes[1] != sizes[2]:
+        raise LayoutError(f"areas.ota_0 and areas.ota_1 are not of one size: {sizes[1]:#x}, {sizes[2]:#x}")
+    if payload_room(sizes[1], layout.sector, layout.write_size) <= 0:
+        raise LayoutError("areas.ota_0 leaves no room for a runtime")
 
 
 def _section(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -44,7 +44,8 @@ def slots(images: list[dict[str, Any]]) -> str:
         if image["active"] and not image["confirmed"]:
             words.append("on trial")
         first = f"slot {image['slot']}  {image['version']:<12} {', '.join(words)}"
-        blocks.append(f"{first}\n        {image['hash']}")
+        name = "runtime " if image.get("image") else ""
+        blocks.append(f"{name}{first}\n        {image['hash'] or '(no hash: flashed over a cable)'}")
     return "\n".join(blocks) or "no images"
 
 

@@ -22,7 +22,10 @@ def register(app: typer.Typer) -> None:
 
 
 def push_image(
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A signed image.")],
+    image: Annotated[
+        list[Path],
+        typer.Argument(metavar="IMAGE...", help="A signed image; application and runtime together."),
+    ],
     ble: Annotated[str, typer.Option("--ble", metavar="NAME", help="Name or address of the device.")],
     confirm: Annotated[
         bool, typer.Option("--confirm", help="Confirm it from here instead of waiting for the application.")
@@ -43,8 +46,8 @@ def push_image(
     """Upload an image, have it tried, wait until it runs and is confirmed."""
     from ophion.package import load_image
 
-    loaded = load_image(image)
-    view = _view(as_json, loaded.size)
+    loaded = [load_image(path) for path in image]
+    view = _view(as_json)
 
     async def work() -> None:
         from ophion.push import PushOptions, push
@@ -66,10 +69,10 @@ class _View(Protocol):
     def close(self) -> None: ...
 
 
-def _view(as_json: bool, total: int) -> _View:
+def _view(as_json: bool) -> _View:
     if as_json:
         return _JsonView()
-    return _BarView(total) if sys.stdout.isatty() else _LineView()
+    return _BarView() if sys.stdout.isatty() else _LineView()
 
 
 class _JsonView:
@@ -96,7 +99,7 @@ class _LineView:
 class _BarView:
     """For a terminal: the same lines, and a bar with rate and time left while bytes go over."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self) -> None:
         from rich.progress import (
             BarColumn,
             DownloadColumn,
@@ -108,13 +111,13 @@ class _BarView:
 
         columns = (TextColumn("uploading"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
         self._bar = Progress(*columns, TimeRemainingColumn(), transient=True)
-        self._task = self._bar.add_task("upload", total=total, visible=False)
+        self._task = self._bar.add_task("upload", visible=False)
         self._bar.start()
 
     def take(self, event: Event) -> None:
-        offset = getattr(event, "offset", None)
-        if offset is not None:
-            self._bar.update(self._task, completed=offset, visible=True)
+        value = event.to_json()
+        if event.kind == "uploading":
+            self._bar.update(self._task, completed=value["offset"], total=value["total"], visible=True)
             return
         if event.kind in ("uploaded", "reconnecting"):
             self._bar.update(self._task, visible=False)
@@ -127,14 +130,15 @@ class _BarView:
 def describe_event(event: Event) -> str:
     """One line for people; "" for an event that only a bar shows."""
     value = event.to_json()
+    value["what"] = "runtime " if value.get("image") else ""
     lines = {
         "connected": "connected to {device}, MTU {mtu}, requests of up to {buf_size} bytes",
         "uploading": "",
-        "uploaded": "uploaded {sent} of {total} bytes in {seconds:.1f} s",
-        "marked": "verified by the device, to be tried at the next boot",
+        "uploaded": "uploaded {what}{sent} of {total} bytes in {seconds:.1f} s",
+        "marked": "{what}verified by the device, to be tried at the next boot",
         "resetting": "the device restarts",
         "reconnecting": "connecting again (try {attempt}): {reason}",
-        "running": "version {version} runs",
-        "confirmed": "version {version} is confirmed ({by})",
+        "running": "{what}version {version} runs",
+        "confirmed": "{what}version {version} is confirmed ({by})",
     }
     return clean(lines[event.kind].format(**value))

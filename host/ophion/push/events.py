@@ -1,9 +1,10 @@
 """What happens while an image is pushed, as values in the order they happen.
 
-    Connected (Uploading)* Uploaded Marked Resetting (Reconnecting | Connected)* Running Confirmed
+    Connected ((Uploading)* Uploaded)+ Marked+ Resetting (Reconnecting | Connected)* Running+ Confirmed+
 
-A lost link puts `Reconnecting`, `Connected` anywhere before `Resetting`. Sizes and offsets are
-bytes, times seconds.
+A lost link puts `Reconnecting`, `Connected` anywhere before `Resetting`. A release of two images has the
+events marked + for each; `image` is its number (0 application, 1 runtime). Sizes and offsets are bytes,
+times seconds.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class Uploading(Event):
     total: int
     rate: float
     eta_s: float | None
+    image: int = 0
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Uploaded(Event):
     total: int
     sent: int
     seconds: float
+    image: int = 0
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class Marked(Event):
     kind: ClassVar[str] = "marked"
     mode: str
     hash: str
+    image: int = 0
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,7 @@ class Running(Event):
     version: str
     hash: str
     confirmed: bool
+    image: int = 0
 
 
 @dataclass(frozen=True)
@@ -96,3 +101,4 @@ class Confirmed(Event):
     kind: ClassVar[str] = "confirmed"
     version: str
     by: str
+    image: int = 0

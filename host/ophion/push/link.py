@@ -104,13 +104,15 @@ class Link:
         """Erase the slot that does not run."""
         await self._request(ImageErase(), "the erase", SLOW_ANSWER_TIMEOUT_S)
 
-    async def upload(self, data: bytes) -> AsyncGenerator[int, None]:
-        """Send `data` to the free slot; yields how many bytes the device has, which may begin above 0.
+    async def upload(self, data: bytes, image: int = 0) -> AsyncGenerator[int, None]:
+        """Send `data` to the free slot of image number `image` (0 application, 1 runtime).
+
+        Yields how many bytes the device has, which may begin above 0.
 
         A device that holds a part of the same file from before goes on from there.
         """
         steps = self._client.upload(
-            data, first_timeout_s=SLOW_ANSWER_TIMEOUT_S, subsequent_timeout_s=ANSWER_TIMEOUT_S
+            data, slot=image, first_timeout_s=SLOW_ANSWER_TIMEOUT_S, subsequent_timeout_s=ANSWER_TIMEOUT_S
         )
         try:
             async with aclosing(steps):  # type: ignore[type-var]

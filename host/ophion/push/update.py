@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
+from ophion_boot.core.depend import APP, RUNTIME
 from smp.image_management import ImageState
 
 from ophion.errors import DeviceNotFound, LinkLost, OphionError, RevertedError, UsageError
+from ophion.package.espimage import is_app_image
 from ophion.package.image import ImageFile
 from ophion.push.events import (
     Confirmed,
@@ -31,6 +33,7 @@ _GONE_TIMEOUT_S = 10.0
 _POLL_S = 0.5
 _RETRY_PAUSE_S = 0.5
 _SCAN_S = 5.0
+_STUCK_MAX = 20
 _ENDINGS = ("reverted", "refused")
 
 
@@ -53,18 +56,23 @@ class PushOptions:
 
 
 async def push(
-    image: ImageFile, device: str, options: PushOptions | None = None
+    image: ImageFile | Sequence[ImageFile], device: str, options: PushOptions | None = None
 ) -> AsyncGenerator[Event, None]:
     """Bring `image` to `device` (a name or address) and yield what happens; ends when it is confirmed.
 
-    Nothing is changed on a device that runs and has confirmed this very image. Close the iterator
-    (`contextlib.aclosing`) to end early: the connection is closed, the device keeps what it has.
+    An application and a runtime image together are one release: the device installs and confirms both, or
+    takes both back. Nothing is changed on a device that runs and has confirmed this very image. Close the
+    iterator (`contextlib.aclosing`) to end early: the connection is closed, the device keeps what it has.
     Raises DeviceNotFound, LinkLost (more often than `retries`), RefusedError with the device's reason,
-    RevertedError (it tried the image and went back), UsageError (the image has no hash to name it by).
+    RevertedError (it tried the image and went back), UsageError (an image has no hash to name it by, or two
+    are of one kind).
     """
-    if not image.hash:
+    images = [image] if isinstance(image, ImageFile) else list(image)
+    if not all(item.hash for item in images):
         raise UsageError("the image carries no SHA-256 to name it by", "sign it with `ophion sign`")
-    job = _Push(image, device, options or PushOptions())
+    if not images or len({image_number(item) for item in images}) < len(images):
+        raise UsageError("a release is one application, one runtime, or one of each")
+    job = _Push(images, device, options or PushOptions())
     try:
         async with aclosing(job.run()) as events:
             async for event in events:
@@ -76,12 +84,14 @@ async def push(
 class _Push:
     """One push; owns the connection that stands at the moment."""
 
-    def __init__(self, image: ImageFile, device: str, options: PushOptions) -> None:
-        self._image = image
+    def __init__(self, images: Sequence[ImageFile], device: str, options: PushOptions) -> None:
+        # The runtime first: alone it changes nothing for an application, the other way round it may.
+        self._images = sorted(images, key=image_number, reverse=True)
         self._device = device
         self._options = options
         self._link: Link | None = None
-        self._best_offset = 0
+        self._best_offset = (0, 0)
+        self._sent: set[bytes] = set()
         self._log_mark = 0
         self._seen = False
         self._runs_already = False
@@ -128,34 +138,53 @@ class _Push:
     async def _install_once(self) -> AsyncGenerator[Event, None]:
         link = await self._connect()
         yield self._connected(link)
-        state = self._find(await link.images())
+        states = await link.images()
         self._log_mark = _last_number(await link.log())
-        if state is not None and state.active:
+        wanted = [image for image in self._images if not _is(states, image, "active")]
+        if not wanted:
             self._runs_already = True
-            yield self._running(state)
+            for image in self._images:
+                yield _running(image, _find(states, image))
             return
-        if state is None or not state.pending:
-            async with aclosing(self._upload(link)) as events:
+        missing = [image for image in wanted if not _is(states, image, "pending")]
+        for image in missing:
+            # What was sent whole in this push and is still there is not sent again.
+            if image.hash in self._sent and _find(states, image) is not None:
+                continue
+            async with aclosing(self._upload(link, image)) as events:
                 async for event in events:
                     yield event
-            await link.test(self._image.hash)
-        yield Marked("test", self._image.hash.hex())
+            self._sent.add(image.hash)
+        for image in wanted:
+            if image in missing:
+                await self._mark(link, image)
+            yield Marked("test", image.hash.hex(), image_number(image))
 
-    async def _upload(self, link: Link) -> AsyncGenerator[Event, None]:
-        data = self._image.image
+    async def _mark(self, link: Link, image: ImageFile) -> None:
+        self._sent.discard(image.hash)  # a refusal means that it has to be sent again
+        await link.test(image.hash)
+
+    async def _upload(self, link: Link, image: ImageFile) -> AsyncGenerator[Event, None]:
+        data = image.image
+        number = image_number(image)
         total = len(data)
         started = last = time.monotonic()
         start: int | None = None
-        async with aclosing(link.upload(data)) as offsets:
+        reached, stuck = -1, 0
+        async with aclosing(link.upload(data, number)) as offsets:
             async for offset in offsets:
                 now = time.monotonic()
+                stuck = stuck + 1 if offset <= reached else 0
+                reached = offset
+                if stuck > _STUCK_MAX:
+                    raise OphionError(f"{self._device} does not take the upload beyond byte {offset}")
                 if start is None:  # the first answer already counts the first request
                     start = offset if offset > link.buf_size else 0
-                self._best_offset = max(self._best_offset, offset)
+                self._best_offset = max(self._best_offset, (len(self._sent), offset))
                 if now - last >= _PROGRESS_EVERY_S or offset == total:
                     last = now
-                    yield _progress(offset, total, (offset - start) / max(now - started, 1e-6))
-        yield Uploaded(total, total - (start or 0), round(time.monotonic() - started, 3))
+                    yield _progress(offset, total, (offset - start) / max(now - started, 1e-6), number)
+        yield Uploaded(total, total - (start or 0), round(time.monotonic() - started, 3), number)
 
     async def _restart(self) -> AsyncGenerator[Event, None]:
         if self._runs_already:
@@ -181,7 +210,7 @@ class _Push:
         while True:
             if time.monotonic() > deadline:
                 raise LinkLost(
-                    f"{self._device} was not seen running {self._image.version_text}"
+                    f"{self._device} was not seen running {self._versions()}"
                     f" within {self._options.wait_s:.0f} s ({reason})",
                     "see `ophion device images` and `ophion device log`",
                 )
@@ -190,9 +219,10 @@ class _Push:
             try:
                 link = await self._connect(_SCAN_S)
                 yield self._connected(link)
-                state = await self._active_or_raise(link)
-                if state is not None:
-                    yield self._running(state)
+                states = await self._active_or_raise(link)
+                if states:
+                    for image, state in zip(self._images, states, strict=True):
+                        yield _running(image, state)
                     return
                 reason = "the device had not restarted yet"
                 await self._ask_to_restart()
@@ -208,12 +238,13 @@ class _Push:
         while time.monotonic() < deadline:
             try:
                 link = self._link or await self._connect(_SCAN_S)
-                state = await self._active_or_raise(link)
-                if state is not None and state.confirmed:
-                    yield Confirmed(self._image.version_text, by)
+                states = await self._active_or_raise(link)
+                if states and all(state.confirmed for state in states):
+                    for image in self._images:
+                        yield Confirmed(image.version_text, by, image_number(image))
                     return
-                if self._options.confirm and state is not None:
-                    await link.confirm(self._image.hash)
+                if self._options.confirm and states:
+                    await link.confirm()
                     by = "host"
                     continue
                 by = "application"
@@ -223,26 +254,28 @@ class _Push:
                 yield Reconnecting(1, error.message)
                 await asyncio.sleep(_RETRY_PAUSE_S)
         raise OphionError(
-            f"{self._image.version_text} runs but was not confirmed within {self._options.wait_s:.0f} s",
+            f"{self._versions()} runs but was not confirmed within {self._options.wait_s:.0f} s",
             "it goes back by itself; to keep it: `ophion device confirm`, or push with --confirm",
         )
 
-    async def _active_or_raise(self, link: Link) -> ImageState | None:
-        """The state of our image if it runs, None if that can still happen; raises RevertedError if not."""
-        state = self._find(await link.images())
-        if state is not None and state.active:
-            return state
+    async def _active_or_raise(self, link: Link) -> list[ImageState]:
+        """The states of our images if all run, none if that can still happen; RevertedError if not."""
+        states = await link.images()
+        found = [_find(states, image) for image in self._images]
+        active = [state for state in found if state is not None and state.active]
+        if len(active) == len(found):
+            return active
         news = [entry for entry in await link.log() if entry.n > self._log_mark]
         endings = [entry for entry in news if entry.event in _ENDINGS]
         if endings:
             crashes = [entry.reason for entry in news if entry.event == "crashed"]
             raise self._ended(endings[-1], crashes[-1] if crashes else "")
-        if state is None or not state.pending:
+        if any(state is None or not (state.active or state.pending) for state in found):
             raise RevertedError(
-                f"the device went back: {self._image.version_text} does not run and gave no reason",
+                f"the device went back: {self._versions()} does not run and gave no reason",
                 "see `ophion device log`",
             )
-        return None
+        return []
 
     def _ended(self, entry: LogEntry, crash: str) -> RevertedError:
         what = "went back to the version before" if entry.event == "reverted" else "refused the image"
@@ -250,10 +283,17 @@ class _Push:
         if crash:
             reason += f"; the application ended with {crash}"
         return RevertedError(
-            f"the device {what} instead of {self._image.version_text}: {reason}",
+            f"the device {what} instead of {self._versions()}: {reason}",
             "see `ophion device log`",
             reason=reason,
         )
+
+    def _versions(self) -> str:
+        """What is pushed, in words: 1.1.0, or 1.1.0 with runtime 2.0.0."""
+        texts = {image_number(image): image.version_text for image in self._images}
+        if APP not in texts:
+            return f"runtime {texts[RUNTIME]}"
+        return texts[APP] + (f" with runtime {texts[RUNTIME]}" if RUNTIME in texts else "")
 
     async def _connect(self, timeout_s: float | None = None) -> Link:
         await self.close()
@@ -263,19 +303,32 @@ class _Push:
         self._seen = True
         return link
 
-    def _find(self, images: list[ImageState]) -> ImageState | None:
-        return next((item for item in images if item.hash == self._image.hash), None)
-
     def _connected(self, link: Link) -> Connected:
         return Connected(self._device, link.mtu, link.buf_size)
 
-    def _running(self, state: ImageState) -> Running:
-        return Running(self._image.version_text, self._image.hash.hex(), bool(state.confirmed))
+
+def image_number(image: ImageFile) -> int:
+    """Which of a device's images `image` is: RUNTIME for an ESP-IDF application image, else APP."""
+    return int(RUNTIME if is_app_image(image.payload) else APP)
 
 
-def _progress(offset: int, total: int, rate: float) -> Uploading:
+def _find(states: Sequence[ImageState], image: ImageFile) -> ImageState | None:
+    return next((state for state in states if state.hash == image.hash), None)
+
+
+def _is(states: Sequence[ImageState], image: ImageFile, flag: str) -> bool:
+    state = _find(states, image)
+    return state is not None and bool(getattr(state, flag))
+
+
+def _running(image: ImageFile, state: ImageState | None) -> Running:
+    confirmed = state is not None and bool(state.confirmed)
+    return Running(image.version_text, image.hash.hex(), confirmed, image_number(image))
+
+
+def _progress(offset: int, total: int, rate: float, image: int) -> Uploading:
     eta = round((total - offset) / rate, 1) if rate > 0 else None
-    return Uploading(offset, total, round(rate, 1), eta)
+    return Uploading(offset, total, round(rate, 1), eta, image)
 
 
 def _last_number(log: list[LogEntry]) -> int:

@@ -198,6 +198,7 @@ class Processor:
             "uid": board.uid.replace(":", ""),
             "address": board.address.replace(":", ""),
             "rtc": self._rtc.hex(),
+            "partitions": board.partitions,
             "cut": [cut.at_op, cut.shape, cut.seed] if cut else None,
             "pins": {str(pin): level for pin, level in self._with.pins.items()},
         }

@@ -19,10 +19,14 @@ def stand_ins() -> dict[str, bytes]:
 
 def device_files() -> dict[str, bytes]:
     """Everything but the generated `ophion_layout.py`, as {name in frozen/: content}."""
-    files = stand_ins()
+    return {**stand_ins(), **product_files()}
+
+
+def product_files() -> dict[str, bytes]:
+    """The product's own frozen files: bootloader, what applications import, the files that start them."""
     boot = _package_dir("ophion_boot")
     boot_files = _python_files(boot, "ophion_boot/")
-    files.update({n: c for n, c in boot_files.items() if not n.startswith("ophion_boot/frozen/")})
+    files = {n: c for n, c in boot_files.items() if not n.startswith("ophion_boot/frozen/")}
     files.update(_python_files(_package_dir("ophion_app"), "ophion_app/"))
     files.update(_python_files(_first_dir(boot / "frozen", boot.parent / "frozen"), ""))
     return files

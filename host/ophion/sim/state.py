@@ -2,7 +2,7 @@
 
 sim.json      name, addresses, flash geometry
 flash.bin     the NOR flash
-frozen/       the device's frozen Python files
+frozen/       the device's frozen Python files; of a board with partitions only the chip's stand-ins
 radio.json    while it runs: {"pid": ..., "transport": "tcp-client:127.0.0.1:PORT"}
 console.log   everything the device printed
 """
@@ -35,9 +35,17 @@ class Board:
     write_size: int = 4
     uid: str = ""
     address: str = ""
+    partitions: tuple[tuple[str, int, int, int, int], ...] = ()
+    """ESP-IDF's partition table (label, type, subtype, offset, size); empty: the chip starts `frozen/`."""
 
     @staticmethod
-    def fresh(name: str, flash_size: int, sector: int, write_size: int) -> Board:
+    def fresh(
+        name: str,
+        flash_size: int,
+        sector: int,
+        write_size: int,
+        partitions: tuple[tuple[str, int, int, int, int], ...] = (),
+    ) -> Board:
         """A new device with random addresses; the radio address is random static (top two bits set)."""
         address = bytes([0xC0 | secrets.randbits(6)]) + secrets.token_bytes(5)
         return Board(
@@ -47,6 +55,7 @@ class Board:
             write_size=write_size,
             uid=secrets.token_bytes(6).hex(":"),
             address=address.hex(":").upper(),
+            partitions=partitions,
         )
 
 

@@ -9,20 +9,56 @@ import sys
 
 import vfs
 
+CHIP = "/chip"
 FROZEN = "/frozen"
 NAMES = {"__name__": "__main__"}  # all start files run in one namespace, as on the chip
 
 
-def mount_frozen(directory):
-    """Make `directory` the frozen code and take the POSIX file system away, as a chip has none."""
-    vfs.mount(vfs.VfsPosix(directory), FROZEN)
-    sys.path[:] = [FROZEN, ".frozen"]
+def mount_chip(directory):
+    """Make the stand-ins in `directory` importable."""
+    vfs.mount(vfs.VfsPosix(directory), CHIP)
+    sys.path[:] = [CHIP, ".frozen"]
 
 
 def shadow_builtins():
     """Put our time, select, machine and bluetooth before the built-in ones, for asyncio too."""
-    for name in ("time", "select", "machine", "bluetooth"):
+    for name in ("time", "select", "machine", "bluetooth", "esp32"):
         __import__(name)
+
+
+def mount_frozen(directory, link):
+    """Mount the frozen code: `directory`, or what the second-stage bootloader finds in flash."""
+    rows = link.config["partitions"]
+    vfs.mount(vfs.VfsRom(second_stage(link, rows)) if rows else vfs.VfsPosix(directory), FROZEN)
+
+
+def second_stage(link, rows):
+    """ESP-IDF's second-stage bootloader: the frozen files in the app image that it starts."""
+    import esp32
+    import idf
+
+    chip = idf.Idf(link.flash(), [idf.Partition(*row) for row in rows])
+    running = chip.start()
+    if running is None:
+        print("E (0) boot: No bootable app partitions in the partition table")
+        link.send(__import__("ophion_messages").HALTED)
+        link.wait_for_death()
+    esp32.Partition.idf = chip
+    esp32.Partition.abort = staticmethod(abort)
+    print("I (0) boot: Loaded app from partition at offset %#x" % running.offset)
+    _, at, size = chip.segments(running)[0]
+    data = bytearray(size)
+    at += running.offset
+    chip.bdev.readblocks(at // chip.sector, data, at % chip.sector)
+    return memoryview(data)
+
+
+def abort():
+    """What a write to the partition that runs does."""
+    import machine
+
+    print("abort() was called")
+    machine.reset()
 
 
 def run_file(path):
@@ -72,14 +108,17 @@ def run_boot_module():
 
 
 def main():
-    mount_frozen(sys.argv[0].rsplit("/", 1)[0])
+    directory = sys.argv[0].rsplit("/", 1)[0]
+    mount_chip(directory)
     import ophion_messages
     import ophion_sim
 
     link = ophion_sim.connect(int(sys.argv[1]))
     link.send(ophion_messages.STARTED)
+    mount_frozen(directory, link)
     vfs.umount("/")
     shadow_builtins()
+    vfs.umount(CHIP)
     del sys.argv[:]
     complete_path()
     run_boot_module()

@@ -1,0 +1,114 @@
+"""`esp32.Partition` of the simulated chip, as the ESP32 port has it (ports/esp32/esp32_partition.c).
+
+What ESP-IDF does behind it is in `idf.py`; `Partition.idf` and `Partition.abort` are set when the chip
+starts. Error numbers are ESP-IDF's, negative (components/esp_common/include/esp_err.h). Runs on CPython
+too, for tests.
+"""
+
+import errno
+
+_INVALID_ARG = -258
+_INVALID_SIZE = -260
+_BLOCK_COUNT = 4
+_BLOCK_SIZE = 5
+_BLOCK_ERASE = 6
+_ANY_SUBTYPE = 0xFF
+
+
+def _abort():
+    raise SystemExit("abort() was called")
+
+
+class Partition:
+    """A partition as a block device; `id` is a label, BOOT or RUNNING."""
+
+    BOOT = 0
+    RUNNING = 1
+    TYPE_APP = 0
+    TYPE_DATA = 1
+
+    idf = None
+    abort = staticmethod(_abort)
+
+    def __init__(self, id, block_size=4096):
+        if id == self.BOOT:
+            self._row = self.idf.boot_partition()
+        elif id == self.RUNNING:
+            self._row = self.idf.running
+        else:
+            rows = [row for row in self.idf.table if row.label == id]
+            if not rows:
+                raise OSError(errno.ENOENT)
+            self._row = sorted(rows, key=lambda row: row.kind)[0]
+        self._block = block_size
+
+    @classmethod
+    def find(cls, type=0, subtype=_ANY_SUBTYPE, label=None, block_size=4096):
+        """All partitions that fit."""
+        return [
+            cls(row.label, block_size)
+            for row in cls.idf.table
+            if row.kind == type and subtype in (_ANY_SUBTYPE, row.subtype) and label in (None, row.label)
+        ]
+
+    def info(self):
+        row = self._row
+        return row.kind, row.subtype, row.offset, row.size, row.label, False
+
+    def readblocks(self, n, buf, off=0):
+        at = self._check(n, off, len(buf))
+        self.idf.bdev.readblocks(at // self.idf.sector, buf, at % self.idf.sector)
+
+    def writeblocks(self, n, buf, off=None):
+        sector = self.idf.sector
+        at = self._check(n, off or 0, len(buf))
+        self._check_running()
+        if off is None:
+            if at % sector:
+                raise OSError(_INVALID_ARG, "ESP_ERR_INVALID_ARG")
+            if len(buf) % sector:
+                raise OSError(_INVALID_SIZE, "ESP_ERR_INVALID_SIZE")
+            self.idf.bdev.writeblocks(at // sector, buf)
+        else:
+            self.idf.bdev.writeblocks(at // sector, buf, at % sector)
+
+    def ioctl(self, op, arg):
+        if op == _BLOCK_COUNT:
+            return self._row.size // self._block
+        if op == _BLOCK_SIZE:
+            return self._block
+        if op == _BLOCK_ERASE:
+            at = self._check(arg, 0, self._block)
+            self._check_running()
+            for sector in range(at // self.idf.sector, -(-(at + self._block) // self.idf.sector)):
+                self.idf.bdev.ioctl(_BLOCK_ERASE, sector)
+            return 0
+        return None
+
+    def set_boot(self):
+        """Boot this partition next; ESP-IDF validates its image first."""
+        if self._row not in self.idf.apps:
+            raise OSError(_INVALID_ARG, "ESP_ERR_INVALID_ARG")
+        self.idf.set_boot(self._row)
+
+    def get_next_update(self):
+        """The app partition after this one, round and round."""
+        apps = self.idf.apps
+        return type(self)(apps[(apps.index(self._row) + 1) % len(apps)].label, self._block)
+
+    @classmethod
+    def mark_app_valid_cancel_rollback(cls):
+        cls.idf.mark_valid()
+
+    def _check(self, n, off, length):
+        at = n * self._block + off
+        if at < 0 or at > self._row.size:
+            raise OSError(_INVALID_ARG, "ESP_ERR_INVALID_ARG")
+        if at + length > self._row.size:
+            raise OSError(_INVALID_SIZE, "ESP_ERR_INVALID_SIZE")
+        return at + self._row.offset
+
+    def _check_running(self):
+        # CONFIG_SPI_FLASH_DANGEROUS_WRITE_ABORTS, the default: no exception, the chip resets.
+        if self._row is self.idf.running:
+            self.abort()

@@ -1,0 +1,36 @@
+"""The runtime of a simulated board as an image: what a board build makes for a chip.
+
+An ESP-IDF application image with one segment, a ROMFS of the frozen Python files: the simulated chip's
+second-stage bootloader checks the one and mounts the other, so another runtime really runs other code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ophion.build.layout import Layout, device_module
+from ophion.build.romfs import pack_romfs
+from ophion.package.espimage import app_image
+from ophion.sim.stage import product_files
+
+_DROM = 0x3C000020
+"""Where an ESP32-C3 sees its flash as data; only a number here."""
+
+
+def runtime_image(
+    layout: Layout,
+    name: str,
+    keys: Sequence[bytes],
+    version: Sequence[int],
+    files: Mapping[str, bytes] | None = None,
+    roots: bytes = b"",
+) -> bytes:
+    """The application image for `layout`; `keys` are public keys and `roots` a chain file with the root set
+    that it trusts, `version` four numbers.
+
+    `files` ({name: content}) are frozen too and win over the product's own.
+    """
+    frozen = product_files()
+    frozen["ophion_layout.py"] = device_module(layout, name, keys, version, roots).encode()
+    frozen.update(files or {})
+    return app_image([(_DROM, pack_romfs(frozen))])
