@@ -30,7 +30,13 @@ class Image:
     """
 
     def __init__(
-        self, header: Header, digest: bytes, total: int, protected: list | tuple, number: int, proof: Proof
+        self,
+        header: Header,
+        digest: bytes,
+        total: int,
+        protected: list | tuple,
+        number: int = 0,
+        proof: Proof | None = None,
     ) -> None:
         self.header = header
         self.hash = digest
@@ -41,7 +47,7 @@ class Image:
         self.protected = protected
         self.number = number
         self.claims = Claims(protected)
-        self.proof = proof
+        self.proof = proof or Proof(b"", [], b"")
 
 
 class Verifier:
