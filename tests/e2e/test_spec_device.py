@@ -56,7 +56,7 @@ def echo(seq, text):
     return pack_request(1, True, 0, seq, 0, encode({"d": text}))
 
 
-async def test_half_a_request_is_forgotten_after_silence(bench):
+async def test_half_a_request_is_forgotten_after_silence_and_at_a_disconnect(bench):
     async with bench.device(bench.image("1.0.0").image) as sim:
         await sim.wait_console("e2e 1.0.0")
         async with raw() as link:
@@ -73,6 +73,9 @@ async def test_half_a_request_is_forgotten_after_silence(bench):
             await link.write(echo(5, "at once"))
             with pytest.raises(asyncio.TimeoutError):
                 await link.answer(0.5)
+        async with raw() as link:
+            await link.write(echo(6, "after a new connection"))
+            assert await link.answer() == (6, {"r": "after a new connection"})
 
 
 async def test_what_a_device_tells_of_itself(bench):

@@ -131,6 +131,16 @@ def test_a_record_counts_when_it_is_whole():
             assert Journal(Slot(Area(other, 0, 2 * SECTOR, SECTOR, write_size), 1)).read() is None, bit
 
 
+def test_a_record_of_another_version_does_not_count():
+    for at, value in ((4, 1), (4, 2), (0, 0x4E)):
+        body = bytearray(journal_body(2, 5, 6)[:16])
+        body[at] = value
+        record = bytes(body) + struct.pack("<I", binascii.crc32(bytes(body)))
+        flash = ram_flash(2, 4, b"\xff" * SECTOR + record)
+        found = Journal(Slot(Area(flash, 0, 2 * SECTOR), 1)).read()
+        assert found == ((2, 5, 6) if value == 1 else None), (at, value)
+
+
 def test_where_the_marks_are():
     for write_size, unit in ((4, 8), (8, 8), (16, 16), (32, 32)):
         flash, slot = slot_of(write_size)

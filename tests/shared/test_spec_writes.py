@@ -243,6 +243,7 @@ def test_when_a_swap_is_interrupted():
         assert again(lambda strategy: None), kind
         assert not again(lambda strategy: strategy.secondary.write_magic()), "a request stands"
         assert not again(lambda strategy: strategy._note.write(4, 1, 1)), "a revert is noted"
+        assert again(lambda strategy: strategy._note.write(2, 1, 1)), "only type 4 is a note"
         assert not again(lambda strategy: strategy.primary.write_flag(2)), "copy_done"
         end = PRI * SECTOR
         for at in (end - 16, end - SECTOR):
