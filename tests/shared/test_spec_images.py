@@ -2,9 +2,11 @@
 
 import struct
 
+from ophion_boot.core.area import Area
+from ophion_boot.core.verify import Verifier, VerifyError
 from ophion_boot.fmt import FormatError
 from ophion_boot.fmt.image import Header, area_size, parse_tlvs
-from support import raises
+from support import SECTOR, raises, ram_flash, read_file, vector_keys
 
 UNPROTECTED = (0x01, 0x02, 0x10, 0x11, 0x12, 0x20, 0x22, 0x23, 0x24, 0x25, 0x30, 0x31, 0x32, 0x33, 0x34)
 
@@ -76,3 +78,13 @@ def test_the_info_of_an_area():
         assert area_size(struct.pack("<HH", magic, 4), protected) == 4, "its own four bytes are counted"
         assert "below" in raises(FormatError, area_size, struct.pack("<HH", magic, 3), protected)
         assert "magic" in raises(FormatError, area_size, struct.pack("<HH", magic ^ 1, 40), protected)
+
+
+def test_an_image_may_end_at_the_limit_and_no_byte_later():
+    for name in ("plain-ed25519.bin", "prot-ed25519.bin"):
+        data = read_file(name)
+        sectors = len(data) // SECTOR + 1
+        slot = Area(ram_flash(sectors, content=data), 0, sectors * SECTOR)
+        verifier = Verifier(vector_keys(), bytearray(SECTOR))
+        assert verifier.verify(slot, len(data)).total == len(data)
+        assert "ends beyond" in raises(VerifyError, verifier.verify, slot, len(data) - 1)

@@ -7,9 +7,9 @@ updated five times through the real upload, bootloader and verifier on the simul
 factory, after a confirmed update, and after one that went back. Printed is the most that any of them cost.
 It ends with 1 when a bound is broken.
 
-MCUboot's numbers, for trailers of one sector, are those of its own source (github.com/mcu-tools/mcuboot,
-boot/bootutil/src): `swap_run` and `boot_swap_sectors` of swap_offset.c, swap_scratch.c and swap_move.c, and
-`boot_copy_image` of loader.c with MCUBOOT_OVERWRITE_ONLY_FAST; direct-XIP copies nothing (docs/design.md).
+MCUboot's numbers are those of its source (github.com/mcu-tools/mcuboot, boot/bootutil/src), with trailers of
+one sector: the erases of swap_offset.c (`swap_run`, `fixup_revert`), of swap_scratch.c (`boot_swap_sectors`), and
+of loader.c (`boot_copy_image` with MCUBOOT_OVERWRITE_ONLY_FAST). direct-XIP copies nothing (docs/design.md).
 """
 
 import argparse
@@ -46,8 +46,11 @@ BOUNDS = {
     "ab": Bound(0, 0, 0, 0, 0, 2),
 }
 MCUBOOT = {
+    # Both trailers; a revert erases the secondary's twice more, and the sector that it frees.
     "swap_offset": Formula("swap-offset", 2, 2, 3),
+    # Both trailers, and the one that scratch has first.
     "swap_scratch": Formula("swap-scratch", 3, 3, 0),
+    # The primary trailer, then header and trailer of the secondary slot.
     "golden": Formula("overwrite-only, fast", 1, 3, None),
     "ab": Formula("direct-XIP", 0, 0, None),
 }
