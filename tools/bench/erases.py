@@ -8,8 +8,8 @@ factory, after a confirmed update, and after one that went back. Printed is the 
 It ends with 1 when a bound is broken.
 
 MCUboot's numbers are those of its source (github.com/mcu-tools/mcuboot, boot/bootutil/src), with trailers of
-one sector: the erases of swap_offset.c (`swap_run`, `fixup_revert`), of swap_scratch.c (`boot_swap_sectors`), and
-of loader.c (`boot_copy_image` with MCUBOOT_OVERWRITE_ONLY_FAST). direct-XIP copies nothing (docs/design.md).
+one sector: swap_offset.c (`swap_run`, `fixup_revert`), swap_scratch.c (`boot_swap_sectors`), loader.c
+(`boot_copy_image` with MCUBOOT_OVERWRITE_ONLY_FAST). direct-XIP copies nothing (docs/design.md).
 """
 
 import argparse
