@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from ophion_boot.core import release
 from ophion_boot.core.decide import ANY, NAMES, TABLE
 
 ROOT = Path(__file__).parents[1]
@@ -103,6 +104,18 @@ def test_the_decision_table_of_the_spec_is_the_code():
     rows = [line for line in section.splitlines() if line.startswith("| ") and "revert noted" not in line]
     expected = [
         "| " + " | ".join([row[0], *(words[v] for v in row[1:9]), NAMES[row[9]]]) + " |" for row in TABLE
+    ]
+    assert rows == expected
+
+
+def test_the_release_table_of_the_spec_is_the_code():
+    words = {True: "yes", False: "no", ANY: "-"}
+    section = SPEC.split("### 4.6")[1].split("### 4.7")[0].split("| row |")[1]
+    rows = [line for line in section.splitlines()[1:] if line.startswith("| ")]
+    names = release.NAMES
+    expected = [
+        "| " + " | ".join([row[0], *(words[v] for v in row[1:8]), names[row[8]]]) + " |"
+        for row in release.TABLE
     ]
     assert rows == expected
 

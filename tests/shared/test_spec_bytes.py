@@ -1,6 +1,7 @@
 """The bytes of SPEC.md 2 and 5, spelled out: trailers, journal, record of `ab`, cells, log, wish."""
 
 import binascii
+import hashlib
 import struct
 
 from ophion_boot.core import bootmode
@@ -12,6 +13,7 @@ from ophion_boot.fmt import FormatError, trailer
 from ophion_boot.port.flash_cells import FlashCells
 from rig import PRI, Rig, on_swaps
 from rig_ab import SLOT, ABRig
+from rig_release import OTA_AT, ReleaseRig
 from support import SECTOR, Cells, image, raises, ram_flash
 
 # SPEC.md 2.1: a unit -> the 16 bytes of the magic, and where the flags lie, from the slot's end.
@@ -226,3 +228,33 @@ def test_the_bytes_of_the_log_and_of_the_wish():
         assert pair in log
     body = b"OPHB\x01\0\0\0"
     assert bootmode.pack(bootmode.RECOVERY) == body + struct.pack("<I", binascii.crc32(body))
+
+
+def test_what_a_release_leaves_in_the_partition():
+    """SPEC 4.6, from the end of ota_1: flags, record with marks and notes, envelope."""
+    rig = ReleaseRig(trials=2)
+    rig.boot()
+    rig.ask("needs11", "rt2")
+    rig.boot()
+    at = OTA_AT[1]
+    app = image("needs11")
+    size = int.from_bytes(app[12:16], "little") + int.from_bytes(app[10:12], "little")
+    digest = hashlib.sha256(app[: 32 + size]).digest()
+    record = rig.bytes_at(at + 4 * SECTOR, SECTOR)
+    body = b"OPHJ" + struct.pack("<BBHII", 1, 2, 0, 1, 0)
+    assert record[:20] == body + struct.pack("<I", binascii.crc32(body))
+    assert record[32:40] == b"\x01" + b"\xff" * 7 and record[40:48] == b"\xff" * 8, "one boot on trial"
+    note = record[32 + 64 : 32 + 64 + 64]
+    body = b"OPHM" + digest
+    assert note == body + struct.pack("<I", binascii.crc32(body)) + b"\xff" * 24
+    assert record[32 + 64 + 64 :] == b"\xff" * (SECTOR - 160)
+    assert rig.bytes_at(at + 5 * SECTOR, SECTOR) == b"\xff" * SECTOR, "no flag"
+    envelope = rig.bytes_at(at + 3 * SECTOR, SECTOR)
+    data = image("rt2")
+    payload = int.from_bytes(data[12:16], "little")
+    assert envelope[:32] == data[:32] and envelope[32 : len(data) - payload] == data[32 + payload :]
+    assert rig.bytes_at(at, payload) == data[32 : 32 + payload]
+    rig.boot()
+    rig.boot()
+    flags = rig.bytes_at(at + 5 * SECTOR, SECTOR)
+    assert flags[-16 - 6 * 8] == 1 and flags.count(b"\xff") == SECTOR - 1, "rejected"
