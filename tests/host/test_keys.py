@@ -139,8 +139,8 @@ def _pem(key):
         (b"", "not a private key"),
         (b"hello", "not a private key"),
         (b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "not a private key"),
-        (_pem(ec.generate_private_key(ec.SECP256R1())), "not an Ed25519 key"),
-        (_pem(x25519.X25519PrivateKey.generate()), "not an Ed25519 key"),
+        (_pem(ec.generate_private_key(ec.SECP384R1())), "on the curve secp384r1"),
+        (_pem(x25519.X25519PrivateKey.generate()), "not an Ed25519, P-256 or RSA key"),
     ],
 )
 def test_what_is_no_signing_key_is_refused(tmp_path, content, words):
@@ -161,5 +161,7 @@ def test_missing_files_folders_and_schemes(tmp_path):
         open_signer(str(tmp_path / "nothing.pem"))
     with pytest.raises(InputError, match="is a folder"):
         load_public(tmp_path)
-    with pytest.raises(UsageError, match="no signer for pkcs11"):
-        open_signer("pkcs11:token=x")
+    with pytest.raises(UsageError, match="no signer for awskms"):
+        open_signer("awskms:key")
+    with pytest.raises(UsageError, match="names no file"):
+        open_signer("file:")

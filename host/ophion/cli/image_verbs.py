@@ -1,4 +1,4 @@
-"""`ophion new`, `build`, `sign`, `inspect`, `verify`: from a folder to a checked image."""
+"""`ophion new`, `build`, `inspect`, `verify`: from a folder to a checked image."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ from typing import Annotated
 
 import typer
 
+from ophion.cli import sign_verb
 from ophion.cli.draw import picture
-from ophion.cli.key_verbs import ask_passphrase
-from ophion.cli.output import Json, byte_count, show
-from ophion.cli.sign_options import read_options, read_version
+from ophion.cli.output import Json, show
+from ophion.cli.sign_verb import MaxSize
 
-MaxSize = Annotated[
-    int | None,
-    typer.Option("--max-size", parser=byte_count, metavar="BYTES", help="The most the slot takes (512K)."),
-]
 ImageArgument = Annotated[Path, typer.Argument(metavar="IMAGE", help="A signed image.")]
 
 
@@ -25,7 +21,7 @@ def register(app: typer.Typer) -> None:
     new.command("app")(new_application)
     app.add_typer(new, name="new")
     app.command("build")(build_payload)
-    app.command("sign")(sign_payload)
+    sign_verb.register(app)
     app.command("inspect")(inspect)
     app.command("verify")(verify)
 
@@ -57,54 +53,6 @@ def build_payload(
     files = f"{len(built.files)} file" + ("s" if len(built.files) != 1 else "")
     value = {"payload": str(path), "manifest": str(path.with_suffix(".json")), **built.manifest}
     show(as_json, value, f"{path}  {len(built.payload)} bytes, {files}, mpy v{built.compiler.mpy}")
-
-
-def sign_payload(
-    payload: Annotated[Path, typer.Argument(metavar="PAYLOAD", help="What `ophion build` wrote.")],
-    key: Annotated[
-        str, typer.Option("--key", "-k", metavar="URI", help="The signing key: PATH or file:PATH.")
-    ],
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Default: PAYLOAD with suffix .bin.")
-    ] = None,
-    version: Annotated[
-        str, typer.Option(metavar="X.Y.Z[+B]", help="Default: from the manifest beside PAYLOAD.")
-    ] = "",
-    security_counter: Annotated[
-        str, typer.Option(metavar="N|auto", help="Add a security counter; auto: from the version.")
-    ] = "",
-    dependency: Annotated[
-        list[str] | None,
-        typer.Option(metavar="IMAGE:X.Y.Z", help="Image number IMAGE must be at least X.Y.Z."),
-    ] = None,
-    custom_tlv: Annotated[
-        list[str] | None, typer.Option(metavar="TYPE=HEX", help="Add a signed vendor TLV (0xa0=0102).")
-    ] = None,
-    header_size: Annotated[
-        int, typer.Option(parser=byte_count, metavar="BYTES", help="Bytes before the payload.")
-    ] = 0x20,
-    max_size: MaxSize = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a different file at the output.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Make a signed MCUboot image of a payload."""
-    from ophion.files import read_file
-    from ophion.keys import open_signer
-    from ophion.package import parse_image
-    from ophion.sign import sign, write_image
-
-    options = read_options(security_counter, dependency or [], custom_tlv or [], header_size, max_size)
-    data = read_file(payload, "payload")
-    chosen = read_version(payload, version)
-    if security_counter == "auto":
-        options = options.with_counter(chosen.security_counter)
-    target = out or payload.with_suffix(".bin")
-    signer = open_signer(key, ask_passphrase)
-    image = sign(data, chosen, signer, options)
-    write_image(target, image, payload, force=force)
-    digest = parse_image(image).hash.hex()
-    value = {"image": str(target), "size": len(image), "version": str(chosen), "hash": digest}
-    show(as_json, value, f"{target}  {len(image)} bytes, version {chosen}, hash {digest[:16]}...")
 
 
 def inspect(image: ImageArgument, as_json: Json = False) -> None:

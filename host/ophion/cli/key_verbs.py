@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ophion.cli.output import Json, show
-from ophion.errors import UsageError
+from ophion.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from ophion.keys import PublicKey
 
 PASSPHRASE_VARIABLE = "OPHION_KEY_PASSPHRASE"
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option("--passphrase-file", metavar="FILE", help="Passphrase or PIN: what this file holds."),
+]
+KeyArgument = Annotated[
+    str, typer.Argument(metavar="KEY", help="A key file, public or private, or a pkcs11: URI.")
+]
+_FORMS = ("pem", "der", "mcuboot")
 
 keys = typer.Typer(help="Make signing keys and look at them.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -22,52 +34,125 @@ def register(app: typer.Typer) -> None:
     app.add_typer(keys, name="keys")
 
 
-def ask_passphrase() -> bytes:
-    """The passphrase from the environment, or from the terminal. Raises UsageError where there is neither."""
+def ask_passphrase(file: Path | None = None, *, twice: bool = False) -> bytes:
+    """The passphrase (or PIN): of `file`, else from the environment, else from the terminal.
+
+    `twice` asks a person again to be sure. Raises UsageError where there is none of these, InputError when
+    the file cannot be read or is empty.
+    """
+    if file is not None:
+        from ophion.files import read_file
+
+        secret = read_file(file, "passphrase file").rstrip(b"\r\n")
+        if not secret:
+            raise InputError(f"passphrase file is empty: {file}")
+        return secret
     given = os.environ.get(PASSPHRASE_VARIABLE)
     if given is not None:
         return given.encode()
     if not sys.stdin.isatty():
-        raise UsageError("the key needs a passphrase and there is no terminal", f"set {PASSPHRASE_VARIABLE}")
-    return str(typer.prompt("passphrase", hide_input=True, err=True)).encode()
+        raise UsageError(
+            "the key needs a passphrase or PIN and there is no terminal",
+            f"give --passphrase-file FILE, or set {PASSPHRASE_VARIABLE}",
+        )
+    return str(
+        typer.prompt("passphrase or PIN", hide_input=True, err=True, confirmation_prompt=twice)
+    ).encode()
+
+
+def passphrase_source(file: Path | None) -> Callable[[], bytes]:
+    """`ask_passphrase` for `open_signer`: asked only when a key needs it."""
+    return lambda: ask_passphrase(file)
 
 
 @keys.command("new")
 def new(
     path: Annotated[Path, typer.Argument(help="The private key; the public one gets suffix .pub.")],
+    kind: Annotated[
+        str, typer.Option("--type", "-t", metavar="TYPE", help="ed25519, ecdsa-p256, rsa-2048, -3072, -4096.")
+    ] = "ed25519",
     passphrase: Annotated[
         bool, typer.Option("--passphrase", help=f"Encrypt it ({PASSPHRASE_VARIABLE}, or ask).")
     ] = False,
+    passphrase_file: PassphraseFile = None,
     force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Make an Ed25519 key pair: PATH (secret, mode 0600) and the public half beside it."""
-    from ophion.keys import generate, public_path_of
+    """Make a key pair: PATH (secret, mode 0600) and the public half beside it."""
+    from ophion.keys import generate, parse_algorithm, public_path_of
 
-    public = generate(path, passphrase=ask_passphrase() if passphrase else None, force=force)
+    algorithm = parse_algorithm(kind)
     public_path = public_path_of(path)
-    value = {"private": str(path), "public": str(public_path), "keyhash": public.keyhash.hex()}
+    protect = passphrase or passphrase_file is not None
+    secret = ask_passphrase(passphrase_file, twice=True) if protect else None
+    public = generate(path, algorithm, passphrase=secret, force=force)
+    value = {
+        "private": str(path),
+        "public": str(public_path),
+        "type": algorithm.value,
+        "keyhash": public.keyhash.hex(),
+    }
     text = f"{path}  secret: whoever has it can update your devices\n"
     show(as_json, value, text + f"{public_path}  public: devices get this one")
 
 
 @keys.command("show")
-def show_key(
-    path: Annotated[Path, typer.Argument(help="A public key, or a private one without passphrase.")],
+def show_key(key: KeyArgument, passphrase_file: PassphraseFile = None, as_json: Json = False) -> None:
+    """Show the public half of a key and the hash by which images name it."""
+    value = _facts(_open(key, passphrase_file))
+    lines = [f"{name:<9}{value[name]}" for name in ("type", "public", "keyhash", "spki")]
+    if value["sample"]:
+        lines.append(f"warning  the private half is published ({value['sample']}): for tests only")
+    show(as_json, value, "\n".join(lines))
+
+
+@keys.command("public")
+def export_public(
+    key: KeyArgument,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="Where to write (default: the terminal)."),
+    ] = None,
+    form: Annotated[
+        str,
+        typer.Option(metavar="FORM", help="pem, der (both SPKI) or mcuboot (as `imgtool getpub -e raw`)."),
+    ] = "pem",
+    passphrase_file: PassphraseFile = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show the public half of a key and the hash by which images name it."""
-    from ophion.keys import load_public, sample_name
+    """Write the public half of a key: for devices, and for whoever verifies."""
+    from ophion.files import write_file
 
-    public = load_public(path)
-    sample = sample_name(public)
-    value = {
-        "type": "ed25519",
+    if form not in _FORMS:
+        raise UsageError(f"no such form: {form!r}", f"one of {', '.join(_FORMS)}")
+    if form != "pem" and out is None:
+        raise UsageError(f"the form {form} is not text", "write it to a file with --out")
+    public = _open(key, passphrase_file)
+    content = {"pem": public.pem, "der": public.der, "mcuboot": public.mcuboot}[form]
+    if out is not None:
+        write_file(out, content, overwrite=force)
+    value = {**_facts(public), "pem": public.pem.decode(), "file": "" if out is None else str(out)}
+    show(
+        as_json,
+        value,
+        public.pem.decode().rstrip() if out is None else f"{out}  {len(content)} bytes, {form}",
+    )
+
+
+def _open(key: str, passphrase_file: Path | None) -> PublicKey:
+    from ophion.keys import open_public
+
+    return open_public(key, passphrase_source(passphrase_file))
+
+
+def _facts(public: PublicKey) -> dict[str, Any]:
+    from ophion.keys import sample_name
+
+    return {
+        "type": public.algorithm.value,
         "public": public.raw.hex(),
         "keyhash": public.keyhash.hex(),
-        "sample": sample,
+        "spki": public.der.hex(),
+        "sample": sample_name(public),
     }
-    lines = ["type     ed25519", f"public   {public.raw.hex()}", f"keyhash  {public.keyhash.hex()}"]
-    if sample:
-        lines.append(f"warning  the private half is published ({sample}): for tests only")
-    show(as_json, value, "\n".join(lines))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,24 +12,38 @@ from ophion.files import read_file
 from ophion.versions import Version, parse_version
 
 if TYPE_CHECKING:
-    from ophion.sign import SignOptions
+    from ophion.sign import Dependency, SignOptions
+
+_PAIR = re.compile(r"\(\s*(\d+)\s*,\s*([0-9.+]+)\s*\)")
+_OURS, _OURS_MASK = 0x01A0, 0xFFF0
+_IMGTOOL = re.compile(rf"\s*{_PAIR.pattern}(?:\s*,?\s*{_PAIR.pattern})*\s*")
 
 
 def read_options(
-    counter: str, dependencies: list[str], custom: list[str], header_size: int, max_size: int | None
+    counter: str,
+    dependencies: list[str],
+    custom: list[str],
+    header_size: int,
+    max_size: int | None,
+    recipient: Path | None = None,
+    aes_bits: int = 128,
+    claims: dict[int, bytes] | None = None,
 ) -> SignOptions:
-    """The SignOptions that these words mean; a counter of "auto" is left for `with_counter`."""
-    from ophion.sign import Dependency, SignOptions
+    """The SignOptions that these words mean; a counter of "auto" is left for `with_counter`.
+
+    `claims` are vendor TLVs of our own (`ophion.sign.claims`), beside the maker's in `custom`.
+    """
+    from ophion.keys import load_recipient
+    from ophion.sign import SignOptions
 
     return SignOptions(
         header_size=header_size,
         security_counter=_number(counter, "security counter") if counter not in ("", "auto") else None,
-        dependencies=[
-            Dependency(_number(number, "dependency"), parse_version(version))
-            for number, version in (_split(word, ":", "IMAGE:X.Y.Z") for word in dependencies)
-        ],
-        custom_tlvs=_custom(custom),
+        dependencies=[dependency for word in dependencies for dependency in _dependencies(word)],
+        custom_tlvs={**_custom(custom), **(claims or {})},
         max_size=max_size,
+        recipient=load_recipient(recipient) if recipient else None,
+        aes_bits=aes_bits,
     )
 
 
@@ -46,11 +61,29 @@ def read_version(payload: Path, given: str) -> Version:
         raise InputError(f"{manifest} is not a manifest of `ophion build`", hint) from None
 
 
+def _dependencies(word: str) -> list[Dependency]:
+    """`(1, 1.2.3)`, also several of them with commas between (imgtool's form), or `1:1.2.3`."""
+    from ophion.sign import Dependency
+
+    if word.lstrip().startswith("("):
+        if not _IMGTOOL.fullmatch(word):
+            raise UsageError(f"{word!r} is not of the form (IMAGE, X.Y.Z), (IMAGE, X.Y.Z) ...")
+        pairs = _PAIR.findall(word)
+    else:
+        pairs = [_split(word, ":", '"(IMAGE, X.Y.Z)" or IMAGE:X.Y.Z')]
+    return [Dependency(_number(number, "dependency"), parse_version(version)) for number, version in pairs]
+
+
 def _custom(words: list[str]) -> dict[int, bytes]:
     found: dict[int, bytes] = {}
     for word in words:
         kind, value = _split(word, "=", "TYPE=HEX")
         number = _number(kind, "custom TLV")
+        if number & _OURS_MASK == _OURS:
+            raise UsageError(
+                f"custom TLV {number:#06x}: 0x01a0 to 0x01af are Ophion's own",
+                "see --hardware, --min-runtime",
+            )
         if number in found:
             raise UsageError(f"custom TLV {number:#06x} is given twice")
         try:

@@ -1,139 +1,86 @@
 """Who signs: a `Signer` holds or reaches a private key, and nothing else in Ophion sees one.
 
-A signer is named by a URI. `file:PATH`, or just `PATH`, is a PEM file (PKCS#8, with or without passphrase).
+A signer is named by a URI:
+
+    file:PATH, or just PATH     a PEM file, with or without passphrase (`ophion.keys.file_signer`)
+    pkcs11:token=...;object=... a key in a PKCS#11 token (RFC 7512; `ophion.keys.hsm`)
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from ophion.errors import KeyFileError, UsageError
-from ophion.files import read_file, write_file
-from ophion.keys.public import PublicKey
+from ophion.errors import UsageError
+from ophion.files import read_file
+from ophion.keys.file_signer import FileSigner
+from ophion.keys.public import PublicKey, load_public
 from ophion.keys.sample import refuse_sample
 
 Passphrase = Callable[[], bytes]
-"""Asked only when a key needs it; returns the passphrase."""
-
-PRIVATE_MODE = 0o600
+"""Asked only when a key needs it, and once; returns the passphrase of a file or the PIN of a token."""
 
 
 class Signer(Protocol):
-    """A private Ed25519 key that can be used but not read."""
+    """A private key that can be used but not read; `public.algorithm` says of which kind."""
 
     @property
     def public(self) -> PublicKey:
-        """The public half."""
+        """The public half: `.der` is SubjectPublicKeyInfo, `.algorithm` the kind of key."""
 
     def sign(self, message: bytes) -> bytes:
-        """Return the 64-byte Ed25519 signature (RFC 8032 section 5.1.6) over `message`."""
+        """Sign `message` as the standard of the algorithm says: with SHA-256 for P-256 and RSA."""
 
+    def sign_digest(self, digest: bytes) -> bytes:
+        """Sign a SHA-256 digest (32 bytes) as MCUboot wants it for an image.
 
-class FileSigner:
-    """A private key in memory, read from a PEM file."""
-
-    def __init__(self, key: Ed25519PrivateKey) -> None:
-        self._key = key
-        self._public = PublicKey(key.public_key().public_bytes_raw())
-
-    @property
-    def public(self) -> PublicKey:
-        """The public half."""
-        return self._public
-
-    def sign(self, message: bytes) -> bytes:
-        """Return the 64-byte signature over `message`."""
-        return self._key.sign(message)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str], passphrase: Passphrase | None = None) -> FileSigner:
-        """Read a private key. Raises InputError (no file) or KeyFileError (wrong kind, wrong passphrase)."""
-        data = read_file(path, "key")
-        where = os.fspath(path)
-        secret = None
-        if b"ENCRYPTED" in data:
-            if passphrase is None:
-                raise KeyFileError(
-                    f"{where} needs a passphrase", "give it in OPHION_KEY_PASSPHRASE or at the prompt"
-                )
-            secret = passphrase()
-        return cls(_parse_private(data, secret, where))
+        P-256 and RSA take it as the digest of the message, Ed25519 as the message itself.
+        """
 
 
 def open_signer(
     uri: str, passphrase: Passphrase | None = None, *, allow_sample: bool | None = None
 ) -> Signer:
-    """Return the signer that `uri` names: `file:PATH` or `PATH`.
+    """Return the signer that `uri` names.
 
-    Raises UsageError for a scheme nobody serves, KeyFileError for an unusable key, also for a
-    published sample key unless `allow_sample` (None: the environment's `OPHION_ALLOW_TEST_KEYS=1`).
+    Raises UsageError for a scheme nobody serves or a URI that says too little, KeyFileError for an
+    unusable key, also for a published sample key unless `allow_sample` (None: the environment's
+    `OPHION_ALLOW_TEST_KEYS=1`).
     """
-    scheme, colon, rest = uri.partition(":")
-    if not colon or len(scheme) == 1:  # no scheme, or a Windows drive letter
-        scheme, rest = "file", uri
-    if scheme != "file":
-        raise UsageError(f"no signer for {scheme}: keys", "give a file: file:PATH or PATH")
-    signer = FileSigner.load(rest, passphrase)
+    scheme, rest = split_uri(uri)
+    signer: Signer
+    if scheme == "pkcs11":
+        from ophion.keys.hsm import Pkcs11Signer
+
+        signer = Pkcs11Signer.open(uri, passphrase)
+    else:
+        signer = FileSigner.load(rest, passphrase)
     refuse_sample(signer.public, allow_sample)
     return signer
 
 
-def generate(
-    path: str | os.PathLike[str], *, passphrase: bytes | None = None, force: bool = False
-) -> PublicKey:
-    """Make a new key: the private half at `path` (PEM, mode 0600), the public half beside it with
-    suffix .pub.
+def open_public(uri: str, passphrase: Passphrase | None = None) -> PublicKey:
+    """Return the public half of what `uri` names: a public or private key file, or a key in a token.
 
-    `passphrase` encrypts the private half; empty is not allowed. An existing file is kept unless `force`.
-    Raises UsageError (exists, name ends in .pub, empty passphrase) or InputError (cannot write).
+    Raises as `open_signer` does, but takes sample keys: whoever trusts one must call `refuse_sample`.
     """
-    target = Path(path)
-    public_path = public_path_of(target)
-    if passphrase is not None and not passphrase:
-        raise UsageError("the passphrase is empty")
-    if not force:
-        for existing in (target, public_path):
-            if existing.exists():
-                raise UsageError(
-                    f"{existing} exists and is not overwritten",
-                    "a lost key cannot be made again; use another name, or --force if you are sure",
-                )
-    key = Ed25519PrivateKey.generate()
-    protection: serialization.KeySerializationEncryption = serialization.NoEncryption()
-    if passphrase is not None:
-        protection = serialization.BestAvailableEncryption(passphrase)
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection)
-    public = PublicKey(key.public_key().public_bytes_raw())
-    write_file(target, pem, mode=PRIVATE_MODE, overwrite=force)
-    write_file(public_path, public.pem, overwrite=force)
-    return public
+    scheme, rest = split_uri(uri)
+    if scheme == "pkcs11":
+        from ophion.keys.hsm import Pkcs11Signer
+
+        return Pkcs11Signer.open(uri, passphrase).public
+    if passphrase is not None and b"ENCRYPTED" in read_file(rest, "key"):
+        return FileSigner.load(rest, passphrase).public
+    return load_public(rest)
 
 
-def public_path_of(private_path: Path) -> Path:
-    """Where `generate` puts the public half. Raises UsageError if that would be the private file itself."""
-    public_path = private_path.with_suffix(".pub")
-    if public_path == private_path:
-        raise UsageError(f"{private_path} is the name of a public key", "name the private one .pem")
-    return public_path
-
-
-def _parse_private(data: bytes, secret: bytes | None, where: str) -> Ed25519PrivateKey:
-    if b"PUBLIC KEY-----" in data:
-        raise KeyFileError(f"{where} is a public key, signing needs the private one")
-    try:
-        key = serialization.load_pem_private_key(data, secret)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        if secret is not None:
-            raise KeyFileError(f"{where} cannot be opened: wrong passphrase or damaged file") from None
-        raise KeyFileError(f"{where} is not a private key in PEM form") from None
-    if not isinstance(key, Ed25519PrivateKey):
-        kind = type(key).__name__.strip("_")
-        raise KeyFileError(f"{where} is not an Ed25519 key ({kind})", "make one with `ophion keys new`")
-    return key
+def split_uri(uri: str) -> tuple[str, str]:
+    """`(scheme, rest)` of a key's URI; a path has the scheme "file". Raises UsageError for another scheme."""
+    scheme, colon, rest = uri.partition(":")
+    if not colon or len(scheme) == 1 or "/" in scheme:  # no scheme, or a Windows drive letter
+        return "file", uri
+    if scheme not in ("file", "pkcs11"):
+        raise UsageError(f"no signer for {scheme}: keys", "give a file (file:PATH or PATH) or a pkcs11: URI")
+    if scheme == "file" and not rest:
+        raise UsageError("file: names no file", "give file:PATH or PATH")
+    return scheme, rest

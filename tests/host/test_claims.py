@@ -1,0 +1,51 @@
+"""Hardware ids and the least MicroPython, as protected TLVs of an image."""
+
+import pytest
+from ophion.errors import UsageError
+from ophion.package import parse_image
+from ophion.sign.claims import claim_tlvs
+
+
+def protected(path):
+    return [(tlv.kind, tlv.value) for tlv in parse_image(path.read_bytes()).tlvs if tlv.protected]
+
+
+def test_the_options_of_sign_become_tlvs(workshop, cli, tool):
+    folder = workshop.folder
+    (folder / "payload").write_bytes(b"payload")
+    words = ("sign", folder / "payload", "--version", "1.0.0", "-k", workshop.key, "-o", folder / "i.bin")
+    more = ("--hardware", "board-1", "--hardware", "board-2", "--min-runtime", "1.25.0")
+    assert cli(*words, *more, "--security-counter", "3", "--custom-tlv", "0xa0=ff").code == 0
+    assert protected(folder / "i.bin") == [
+        (0x50, b"\3\0\0\0"),
+        (0xA0, b"\xff"),
+        (0x1A1, b"board-1,board-2"),
+        (0x1A2, b"\x01\x19\0\0"),
+    ]
+    assert "correctly validated" in tool("imgtool", "verify", "-k", workshop.pub, folder / "i.bin").stdout
+
+
+def test_our_types_are_not_for_custom_tlvs(workshop, cli):
+    (workshop.folder / "payload").write_bytes(b"payload")
+    words = ("sign", workshop.folder / "payload", "--version", "1.0.0", "-k", workshop.key)
+    for kind in ("0x1a0", "0x1a1", "0x1af"):
+        refused = cli(*words, "--custom-tlv", f"{kind}=00")
+        assert refused.code == 2 and "Ophion's own" in refused.err
+    assert cli(*words, "--custom-tlv", "0x2a0=00").code == 0
+
+
+@pytest.mark.parametrize("names", [[""], ["a", ""], ["a,"], ["a b"], ["\u00e4"], ["x" * 65], ["a\n"]])
+def test_what_a_device_would_not_read_is_no_hardware_id(names):
+    with pytest.raises(UsageError, match="hardware ids"):
+        claim_tlvs(hardware=names)
+
+
+@pytest.mark.parametrize("text", ["1.25", "newest", "1.25.0.0", "300.0.0"])
+def test_what_is_no_version_is_no_runtime(text):
+    with pytest.raises(UsageError):
+        claim_tlvs(runtime=text)
+
+
+def test_nothing_claimed_is_no_tlv():
+    assert claim_tlvs() == {}
+    assert claim_tlvs(hardware=["x" * 64]) == {0x1A1: b"x" * 64}
