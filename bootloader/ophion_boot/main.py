@@ -16,6 +16,7 @@ from ophion_boot.core.eventlog import EventLog
 from ophion_boot.core.inbox import Inbox
 from ophion_boot.core.receive import Upload
 from ophion_boot.core.runtime import Runtime
+from ophion_boot.core.secret import Secret
 from ophion_boot.core.smp_image import GROUP as IMAGE_GROUP
 from ophion_boot.core.smp_image import Component, ImageGroup
 from ophion_boot.core.smp_ophion import GROUP as OPHION_GROUP
@@ -47,8 +48,9 @@ class Device:
         self.layout = layout
         self.log = EventLog(board.cells)
         self._buf = bytearray(layout["sector"])
-        self.verifier = Verifier(_trust(board, layout), self._buf)
-        self.strategy = make(layout["strategy"], board.area, self._buf, layout["trials"], self.feed)
+        secret = Secret(layout["enc_keys"]) if layout["encryption"] else None
+        self.verifier = Verifier(_trust(board, layout), self._buf, secret)
+        self.strategy = make(layout["strategy"], board.area, self._buf, layout["trials"], self.feed, secret)
         ota = board.ota()
         self.runtime = Runtime(ota, layout["trials"]) if ota else None
         self.boot: Boot = None  # type: ignore[assignment]

@@ -46,7 +46,7 @@ def test_the_edges_of_the_header():
 
 def test_flags_that_may_be_set():
     allowed = {1 << bit for bit in range(32) if not refused(header(flags=1 << bit))}
-    assert allowed == {0x1, 0x2, 0x20, 0x100}
+    assert allowed == {0x1, 0x2, 0x4, 0x8, 0x20, 0x100}
     assert not refused(header(flags=0x123)) and refused(header(flags=0x127))
 
 

@@ -23,6 +23,8 @@ class AB(SwapBase):
     """
 
     name = NAME
+    # An image runs where it lies.
+    takes_encrypted = False
 
     def __init__(self, primary: Area, secondary: Area, buf: bytearray, trials: int = 3, feed=None) -> None:  # type: ignore[no-untyped-def]
         if primary.size != secondary.size:
@@ -38,7 +40,7 @@ class AB(SwapBase):
             self._switch()
 
     @classmethod
-    def _trailer_sectors(cls, primary: int, sector: int, write_size: int) -> int:
+    def _trailer_sectors(cls, primary: int, sector: int, write_size: int, sealed: bool = False) -> int:
         unit = trailer.unit_bytes(write_size)
         return -(-ranked.record_bytes(unit) // sector) - (-ranked.flag_bytes(unit) // sector)
 
@@ -81,12 +83,12 @@ class AB(SwapBase):
         if not self.secondary.sector_blank(0):
             self.secondary.area.erase(0)
 
-    def install(self, swap_type: int, old_size: int, new_size: int) -> None:
+    def install(self, swap_type: int, old_size: int, new_size: int, seals: tuple = (None, None)) -> None:
         """Run the other slot, which was asked for."""
         self.secondary.write_flag(trailer.COPY_DONE)
         self._switch()
 
-    def revert(self, new_size: int, old_size: int) -> None:
+    def revert(self, new_size: int, old_size: int, seals: tuple = (None, None)) -> None:
         """Run the other slot; this one is rejected.
 
         A slot that takes no mark (its flash fails) is left behind without one: every boot finds out anew.

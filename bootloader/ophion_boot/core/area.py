@@ -13,7 +13,10 @@ class Area:
 
     `sector` is the erase size and `write_size` the program unit, both in bytes. Flash faults come
     through as OSError. Nothing here allocates, so a loop over sectors may run with the heap locked.
+    `sealed` says that an encrypted image lies here as ciphertext; elsewhere its payload is in the clear.
     """
+
+    sealed = False
 
     def __init__(self, bdev, offset: int, size: int, sector: int = 4096, write_size: int = 4) -> None:  # type: ignore[no-untyped-def]
         if offset % sector or size % sector or size <= 0:
@@ -57,7 +60,9 @@ class Area:
     def part(self, offset: int, size: int) -> "Area":
         """The area of `size` bytes at `offset` of this one."""
         self._check(offset, size)
-        return Area(self._bdev, self._offset + offset, size, self.sector, self.write_size)
+        part = Area(self._bdev, self._offset + offset, size, self.sector, self.write_size)
+        part.sealed = self.sealed
+        return part
 
     def _check(self, at: int, length: int) -> None:
         if at < 0 or length < 0 or at + length > self.size:

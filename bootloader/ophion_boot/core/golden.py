@@ -26,11 +26,21 @@ class Golden(SwapBase):
     marks_per_sector = 0
     size_field = trailer.TLV_SIZES
     other_goes_back = False
+    # A copy that was cut off starts again from an image that is whole: its TLVs are where they were.
+    keeps_seals = False
 
     def __init__(  # type: ignore[no-untyped-def]
-        self, primary: Area, secondary: Area, golden: Area, buf: bytearray, trials: int = 3, feed=None
+        self,
+        primary: Area,
+        secondary: Area,
+        golden: Area,
+        buf: bytearray,
+        trials: int = 3,
+        feed=None,
+        secret=None,
     ) -> None:
-        SwapBase.__init__(self, primary, secondary, buf, trials, feed)
+        SwapBase.__init__(self, primary, secondary, buf, trials, feed, secret)
+        golden.sealed = True
         self._golden = golden
 
     def swapped_out(self) -> Area:
@@ -46,12 +56,13 @@ class Golden(SwapBase):
         """What may run when the active image is damaged: the same."""
         return self.ways_back()
 
-    def install(self, swap_type: int, old_size: int, new_size: int) -> None:
+    def install(self, swap_type: int, old_size: int, new_size: int, seals: tuple = (None, None)) -> None:
         """Copy the staged image over the active one, under the request that asked for it.
 
         A repair writes the request itself. During a trial it stays a trial: an image that was on trial
         keeps the count of its boots, one that replaces a rejected image begins with none.
         """
+        self._open((None, seals[1]))
         facts = self.facts()
         boots = 0
         if facts.pending:
@@ -64,12 +75,13 @@ class Golden(SwapBase):
         self._copy(swap_type, self.staged(), old_size, new_size, boots if boots < self._trials else 0)
         self.secondary.erase_trailer()
 
-    def revert(self, new_size: int, old_size: int) -> None:
+    def revert(self, new_size: int, old_size: int, seals: tuple = (None, None)) -> None:
         """Copy the factory image over the active one; what the download slot holds is rejected.
 
         A complete note is left alone: it stands only while the active image is a factory image, so what
         is restored now is damaged and every boot tries again.
         """
+        self._open((None, seals[1]))
         if not self._noted():
             self.secondary.erase_trailer()
             self._note.write(trailer.REVERT, new_size, old_size)
@@ -108,9 +120,15 @@ class Golden(SwapBase):
         for sector in range(sectors):
             self._feed()
             self.primary.area.erase(sector)
-            source.read(sector * self._sector, self._buf)
+            self._read(source, sector * self._sector, self._buf)
             self.primary.area.program(sector * self._sector, self._buf)
         self._finish(swap_type)
+
+    def _read(self, source: Area, at: int, buf: memoryview) -> None:
+        """Fill `buf` from byte `at` of the image in `source`, decrypted."""
+        source.read(at, buf)
+        if self._ciphers:
+            self._ciphers[1].xor(buf, at)
 
     def _complete(self, source: Area, sectors: int) -> bool:
         """True when only the request of a finished copy is left: same bytes, and a whole trailer.
@@ -127,7 +145,7 @@ class Golden(SwapBase):
         ours, theirs = self._buf[:half], self._buf[half : 2 * half]
         for at in range(0, sectors * self._sector, half):
             pri.area.read(at, ours)
-            source.read(at, theirs)
+            self._read(source, at, theirs)
             if ours != theirs:
                 return False
         return True

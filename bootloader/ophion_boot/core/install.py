@@ -56,7 +56,7 @@ class Installer:
             self.refuse(why)
             return False
         old, _ = self.verified(self.strategy.active())
-        self.strategy.install(action, old.total if old else 0, new.total)
+        self.strategy.install(action, *_pair(self._keepable(old), new))
         self.log_swap(action, "")
         return True
 
@@ -109,10 +109,23 @@ class Installer:
 
     def _put(self, image: Image, back: bool, old: Image | None) -> None:
         """Make `image` the active one, instead of `old`."""
+        pair = _pair(self._keepable(old), image)
         if back:
-            self.strategy.revert(old.total if old else 0, image.total)
+            self.strategy.revert(*pair)
         else:
-            self.strategy.install(PERM, old.total if old else 0, image.total)
+            self.strategy.install(PERM, *pair)
+
+    def _keepable(self, image: Image | None) -> Image | None:
+        """The active image, unless it is encrypted and cannot be: elsewhere it has to lie as ciphertext."""
+        why = self._verifier.unsealable(image) if image else ""
+        if why:
+            self.log.add("refused", "", "the running image cannot be kept: " + why)
+        return None if why else image
+
+
+def _pair(old: Image | None, new: Image) -> tuple:
+    """What a strategy wants to know of the image that goes (None: nothing to keep) and the one that comes."""
+    return old.total if old else 0, new.total, (old.seal if old else None, new.seal)
 
 
 def _from(name: str, why: str) -> str:

@@ -102,6 +102,12 @@ class Upload:
             raise UploadError(
                 _INVALID_HEADER, "header says %d bytes and TLVs, the upload %d" % (header.signed_size, size)
             )
+        if header.key_size and not self._strategy.takes_encrypted:
+            raise UploadError(
+                _INVALID_HEADER,
+                "flags %#x: encrypted, and under %s an image runs where it lies"
+                % (header.flags, self._strategy.name),
+            )
         self._foresee(data, header)
         self.close()
         self._strategy.begin_upload()

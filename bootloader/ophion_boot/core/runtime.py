@@ -42,6 +42,7 @@ class Runtime:
 
     name = "ota"
     other_goes_back = True
+    takes_encrypted = False
 
     def __init__(self, ota, trials: int) -> None:  # type: ignore[no-untyped-def]
         self._ota = ota

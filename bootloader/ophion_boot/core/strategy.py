@@ -7,6 +7,7 @@
   (Area, goes back, name), the preferred one first. What goes back is brought by `revert`, the rest by
   `install`. `name` tells the log where it came from, "" when there is one place only.
 - `other_goes_back`: during a trial the other image is the way back, not a copy of the one on trial.
+- `takes_encrypted`: an encrypted image may be staged; it is decrypted when it is put where it runs.
 - `facts()`, `decide()`: what flash says, and what the next boot does about it.
 - `begin_upload()`, `discard()`: make room for a new image; forget the other image.
 - `set_pending(permanent)`, `confirm()`: ask for an update; let the running image stay.

@@ -18,7 +18,8 @@ class SwapBase:
     many sectors an image may have.
 
     `buf` (whole sectors) is lent for copying; `trials` (1..8) is how many boots an update gets to be
-    confirmed; `feed()` is called for each step, for a watchdog.
+    confirmed; `feed()` is called for each step, for a watchdog. `secret` opens encrypted images, on a board
+    that takes them.
     """
 
     name = ""
@@ -27,33 +28,45 @@ class SwapBase:
     size_field = trailer.SWAP_SIZE
     header_sectors: tuple[int, ...] = (0,)
     other_goes_back = True
+    takes_encrypted = True
+    keeps_seals = True
 
-    def __init__(self, primary: Area, secondary: Area, buf: bytearray, trials: int = 3, feed=None) -> None:  # type: ignore[no-untyped-def]
+    def __init__(  # type: ignore[no-untyped-def]
+        self, primary: Area, secondary: Area, buf: bytearray, trials: int = 3, feed=None, secret=None
+    ) -> None:
         if not 1 <= trials <= TRIALS_MAX:
             raise StrategyError("trials is %d, not 1..%d" % (trials, TRIALS_MAX))
         sectors = (primary.sectors, secondary.sectors)
         self._sector = primary.sector
-        self.max_image_size = self.room(sectors, primary.sector, primary.write_size)
+        self._secret = secret
+        self._ciphers: tuple = ()
+        sealed = secret is not None
+        self.max_image_size = self.room(sectors, primary.sector, primary.write_size, sealed)
         if self.max_image_size <= 0:
             raise StrategyError("slots of %d and %d sectors leave no room" % sectors)
-        need = self._trailer_sectors(primary.sectors, primary.sector, primary.write_size)
+        need = self._trailer_sectors(primary.sectors, primary.sector, primary.write_size, sealed)
+        secondary.sealed = self.takes_encrypted
         self.primary = Slot(primary, need)
         self.secondary = Slot(secondary, need)
-        self._journal = Journal(self.primary)
+        self._journal = Journal(self.primary, self.marks_per_sector * primary.sectors)
         self._note = Journal(self.secondary)
         self._buf = memoryview(buf)[: self._sector]
         self._trials = trials
         self._feed = feed or (lambda: None)
 
     @classmethod
-    def room(cls, sectors: tuple[int, ...], sector: int, write_size: int) -> int:
-        """The most bytes of an image, 0 or less when there is no room; `sectors` are those of `areas`."""
-        need = cls._trailer_sectors(sectors[0], sector, write_size)
+    def room(cls, sectors: tuple[int, ...], sector: int, write_size: int, sealed: bool = False) -> int:
+        """The most bytes of an image, 0 or less when there is no room; `sectors` are those of `areas`.
+
+        `sealed`: the board takes encrypted images.
+        """
+        need = cls._trailer_sectors(sectors[0], sector, write_size, sealed)
         return cls.image_sectors(sectors[0] - need, sectors[1] - need) * sector
 
     @classmethod
-    def _trailer_sectors(cls, primary: int, sector: int, write_size: int) -> int:
-        return -(-trailer_bytes(primary, write_size, cls.marks_per_sector) // sector)
+    def _trailer_sectors(cls, primary: int, sector: int, write_size: int, sealed: bool = False) -> int:
+        sealed = sealed and cls.keeps_seals
+        return -(-trailer_bytes(primary, write_size, cls.marks_per_sector, sealed) // sector)
 
     # What a subclass says
 
@@ -174,23 +187,29 @@ class SwapBase:
 
     # What the bootloader does
 
-    def install(self, swap_type: int, old_size: int, new_size: int) -> None:
+    def install(self, swap_type: int, old_size: int, new_size: int, seals: tuple = (None, None)) -> None:
         """Swap the staged image in: `old_size` and `new_size` are the bytes of the two images.
 
-        The request in the secondary trailer must be in flash before the primary trailer is erased:
+        `seals` are their Seals, None for a plain image; CryptoError, before anything is written, when one
+        of them cannot be opened. The request in the secondary trailer must be in flash before the primary trailer is erased:
         it is written here when the image was not pending (a repair).
         """
+        self._open(seals)
         if self.secondary.magic() != trailer.GOOD:
             self._request(swap_type == trailer.PERM)
-        self._begin(swap_type, old_size, new_size)
+        self._begin(swap_type, old_size, new_size, seals)
         self._run(swap_type, old_size, new_size)
 
-    def revert(self, new_size: int, old_size: int) -> None:
-        """Swap the swapped-out image (`old_size` bytes) back for the one that failed (`new_size`)."""
+    def revert(self, new_size: int, old_size: int, seals: tuple = (None, None)) -> None:
+        """Swap the swapped-out image (`old_size` bytes) back for the one that failed (`new_size`).
+
+        `seals` are those of the one that failed and of the swapped-out one.
+        """
+        self._open(seals)
         if not self._revert_noted():
             self.secondary.erase_trailer()
             self._note.write(trailer.REVERT, new_size, old_size)
-        self._begin(trailer.REVERT, new_size, old_size)
+        self._begin(trailer.REVERT, new_size, old_size, seals)
         self._run(trailer.REVERT, new_size, old_size)
 
     def interrupted(self) -> bool:
@@ -205,13 +224,14 @@ class SwapBase:
             return False
         if self.secondary.magic() == trailer.GOOD or self._revert_noted():
             return False
-        return self._journal.read() is not None
+        return self._journal.read() is not None and self._seals() is not None
 
     def resume(self) -> int | None:
         """Finish a swap that a reset interrupted; its type, or None when there was none."""
         record = self._journal.read() if self.interrupted() else None
         if record is None:
             return None
+        self._open(self._seals())
         self._run(*record)
         return record[0]
 
@@ -232,10 +252,20 @@ class SwapBase:
         record = self._note.read()
         return record is not None and record[0] == trailer.REVERT
 
-    def _begin(self, swap_type: int, pri_size: int, sec_size: int) -> None:
+    def _open(self, seals) -> None:  # type: ignore[no-untyped-def]
+        """Make the ciphers of the primary's and the secondary's image, before anything is written."""
+        self._ciphers = tuple(self._secret.cipher(seal) for seal in seals) if any(seals) else ()
+
+    def _seals(self):  # type: ignore[no-untyped-def]
+        """What the journal says of wrapped keys; None when that is not whole."""
+        return self._journal.seals() if self._secret and self.keeps_seals else (None, None)
+
+    def _begin(self, swap_type: int, pri_size: int, sec_size: int, seals: tuple = (None, None)) -> None:
         pri = self.primary
         pri.erase_trailer()
         self._journal.write(swap_type, pri_size, sec_size)
+        if self._secret and self.keeps_seals:
+            self._journal.write_seals(seals)
         pri.write_field(trailer.SWAP_INFO, bytes((swap_type,)))
         pri.write_field(self.size_field, max(pri_size, sec_size).to_bytes(4, "little"))
         pri.write_magic()
@@ -255,13 +285,24 @@ class SwapBase:
         self._feed()
         target.erase(target_sector)
         source.read(source_sector * self._sector, self._buf)
+        if self._ciphers:
+            self._change(source, source_sector, target, target_sector)
         target.program(target_sector * self._sector, self._buf)
         self._journal.mark(number)
+
+    def _change(self, source: Area, source_sector: int, target: Area, target_sector: int) -> None:
+        """Encrypt in the buffer what leaves the primary slot, decrypt what comes to it."""
+        primary = self.primary.area
+        if source is primary and self._ciphers[0]:
+            self._ciphers[0].xor(self._buf, source_sector * self._sector)
+        elif target is primary and self._ciphers[1]:
+            self._ciphers[1].xor(self._buf, target_sector * self._sector)
 
     def _finish(self, swap_type: int) -> None:
         if swap_type != trailer.TEST:
             self.primary.write_flag(trailer.IMAGE_OK)
         self.primary.write_flag(trailer.COPY_DONE)
+        self._ciphers = ()
 
     def _sectors(self, size: int) -> int:
         return -(-min(size, self.max_image_size) // self._sector)

@@ -23,11 +23,18 @@ class SwapScratch(SwapBase):
     size_field = trailer.TLV_SIZES
 
     def __init__(  # type: ignore[no-untyped-def]
-        self, primary: Area, secondary: Area, scratch: Area, buf: bytearray, trials: int = 3, feed=None
+        self,
+        primary: Area,
+        secondary: Area,
+        scratch: Area,
+        buf: bytearray,
+        trials: int = 3,
+        feed=None,
+        secret=None,
     ) -> None:
         if scratch.sectors < 1:
             raise StrategyError("the scratch area has no sector")
-        SwapBase.__init__(self, primary, secondary, buf, trials, feed)
+        SwapBase.__init__(self, primary, secondary, buf, trials, feed, secret)
         self._scratch = scratch
 
     def _swap_in(self, old: int, new: int) -> None:

@@ -5,11 +5,13 @@ import hashlib
 from ophion_boot.core.area import Area
 from ophion_boot.core.keys import check_signature
 from ophion_boot.core.roots import TrustError
+from ophion_boot.core.secret import Cipher, Secret
 from ophion_boot.core.trust import Proof, Trust
 from ophion_boot.crypto import CryptoError
 from ophion_boot.fmt import FormatError
 from ophion_boot.fmt.claims import Claims, early_claims
 from ophion_boot.fmt.image import Header, area_size, parse_tlvs, signature_kind, signature_tlvs
+from ophion_boot.fmt.wrapped import Seal, wrapped_keys
 
 
 class VerifyError(ValueError):
@@ -26,7 +28,8 @@ class VerifyError(ValueError):
 class Image:
     """A verified image: where its payload lies in its area and what it calls itself (bytes).
 
-    `number` is its image number, `claims` what it says about itself, `proof` why its key may sign.
+    `number` is its image number, `claims` what it says about itself, `proof` why its key may sign. `seal` says
+    how its payload is encrypted where it is (fmt/wrapped.py), None for a plain image.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class Image:
         protected: list | tuple,
         number: int = 0,
         proof: Proof | None = None,
+        seal: Seal | None = None,
     ) -> None:
         self.header = header
         self.hash = digest
@@ -48,16 +52,21 @@ class Image:
         self.number = number
         self.claims = Claims(protected)
         self.proof = proof or Proof(b"", [], b"")
+        self.seal = seal
 
 
 class Verifier:
     """Checks images against what is trusted; owns the one sector buffer that it reads through.
 
-    `trust` is a Trust, or the `keys` of one that knows nothing else.
+    `trust` is a Trust, or the `keys` of one that knows nothing else. `secret` opens encrypted images; without
+    one they are refused.
     """
 
-    def __init__(self, trust: Trust | list[tuple[bytes, bytes]], buf: bytearray) -> None:
+    def __init__(
+        self, trust: Trust | list[tuple[bytes, bytes]], buf: bytearray, secret: Secret | None = None
+    ) -> None:
         self.trust = trust if isinstance(trust, Trust) else Trust(trust)
+        self.secret = secret
         self._buf = memoryview(buf)
 
     def read_layout(self, area: Area, max_size: int) -> tuple[Header, int, list | tuple, list, bytearray]:
@@ -81,9 +90,12 @@ class Verifier:
             digest, key_hash, signature = signature_tlvs(entries, tlvs)
             kind = signature_kind(entries)
             claims = Claims(protected)
-            found = self.digest(area, header.signed_size)
+            seal = self._seal(header, entries, tlvs)
+            cipher = self._cipher(area, seal)
+            found = self.digest(area, header.signed_size, cipher)
             if found != bytes(digest):
-                raise VerifyError("SHA-256 of the image is not the one in its TLV")
+                name = "decrypted image" if cipher else "image"
+                raise VerifyError("SHA-256 of the %s is not the one in its TLV" % name)
             proof = self.trust.read(bytes(key_hash), claims)
             self.trust.admit(proof, claims, found, number)
             self.trust.check(proof, found, number)
@@ -94,15 +106,16 @@ class Verifier:
             raise VerifyError(str(e), e.old)
         except FormatError as e:
             raise VerifyError(str(e))
-        return Image(header, found, total, protected, number, proof)
+        return Image(header, found, total, protected, number, proof, seal)
 
     def preview(self, area: Area, max_size: int, number: int = 0) -> None:
         """Raise VerifyError when `verify` is going to refuse the image for what its TLVs say.
 
         Looks at no payload and at no signature: a good image passes, a bad one may.
         """
-        _, _, protected, entries, tlvs = self.read_layout(area, max_size)
+        header, _, protected, entries, tlvs = self.read_layout(area, max_size)
         try:
+            self._cipher(area, self._seal(header, entries, tlvs))
             digest, key_hash, _ = signature_tlvs(entries, tlvs)
             claims = Claims(protected)
             proof = self.trust.read(bytes(key_hash), claims)
@@ -114,6 +127,7 @@ class Verifier:
 
     def foresee(self, data: bytes | memoryview, header: Header, number: int = 0) -> None:
         """Raise VerifyError when the claims in a header (`data` are its first bytes) rule the image out."""
+        self._check_encryption(header)
         try:
             claims = early_claims(data, header.hdr_size)
             if claims is not None:
@@ -127,11 +141,40 @@ class Verifier:
         """`image` stays: raise what the device asks for. Returns "" or why that could not be kept."""
         return self.trust.settle(image.proof, image.claims, image.hash, image.number)
 
-    def digest(self, area: Area, size: int) -> bytes:
-        """SHA-256 of the first `size` bytes of `area`, read one sector at a time."""
+    def unsealable(self, image: Image) -> str:
+        """Why an image that lies in the clear cannot be encrypted again, "" when it can or is plain."""
+        try:
+            if image.seal and self.secret:
+                self.secret.cipher(image.seal)
+        except CryptoError as e:
+            return str(e)
+        return ""
+
+    def digest(self, area: Area, size: int, cipher: Cipher | None = None) -> bytes:
+        """SHA-256 of the first `size` bytes of `area`, read one sector at a time and decrypted by `cipher`."""
         sha = hashlib.sha256()
-        hash_into(sha, area, size, self._buf)
+        hash_into(sha, area, size, self._buf, cipher)
         return sha.digest()
+
+    def _check_encryption(self, header: Header) -> None:
+        if header.key_size and self.secret is None:
+            raise VerifyError("flags %#x: encrypted, and this device takes plain images only" % header.flags)
+
+    def _seal(self, header: Header, entries: list, tlvs: bytearray) -> Seal | None:
+        self._check_encryption(header)
+        if self.secret is None:
+            wrapped_keys(header, entries, tlvs)
+            return None
+        return self.secret.seal(header, entries, tlvs)
+
+    def _cipher(self, area: Area, seal: Seal | None) -> Cipher | None:
+        """The Cipher of an image that lies in `area` encrypted; None when its payload is in the clear."""
+        if seal is None or self.secret is None or not area.sealed:
+            return None
+        try:
+            return self.secret.cipher(seal)
+        except CryptoError as e:
+            raise VerifyError("encrypted: " + str(e))
 
     def _layout(self, area: Area, limit: int) -> tuple[Header, int, list | tuple, list, bytearray]:
         if limit < 32:
@@ -164,15 +207,24 @@ class Verifier:
         return block
 
 
-def hash_into(sha: hashlib.sha256, area: Area, size: int, buf: memoryview) -> None:
-    """Feed the first `size` bytes of `area` to `sha` through `buf`; allocates nothing for whole buffers."""
+def hash_into(
+    sha: hashlib.sha256, area: Area, size: int, buf: memoryview, cipher: Cipher | None = None
+) -> None:
+    """Feed the first `size` bytes of `area` to `sha` through `buf`, decrypted if there is a `cipher`.
+
+    Without one nothing is allocated for whole buffers.
+    """
     step = len(buf)
     at = 0
     while size - at >= step:
         area.read(at, buf)
+        if cipher:
+            cipher.xor(buf, at)
         sha.update(buf)
         at += step
     if at < size:
         tail = buf[: size - at]
         area.read(at, tail)
+        if cipher:
+            cipher.xor(tail, at)
         sha.update(tail)

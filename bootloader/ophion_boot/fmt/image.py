@@ -20,26 +20,30 @@ _INFO_MAGIC_PROTECTED = const(0x6908)
 _ERASED = const(0xFFFFFFFF)
 
 # Header flags, MCUboot boot/bootutil/include/bootutil/image.h.
-_FLAG_ENCRYPTED = const(0xC)
+_FLAG_AES128 = const(0x4)
+_FLAG_AES256 = const(0x8)
 _FLAG_NON_BOOTABLE = const(0x10)
 _FLAG_COMPRESSED = const(0xE00)
-_FLAGS_KNOWN = const(0x123)  # PIC, 2, RAM_LOAD, ROM_FIXED: allowed, and nothing here acts on them
+# PIC, 2, RAM_LOAD, ROM_FIXED are allowed, and nothing here acts on them.
+_FLAGS_KNOWN = const(0x12F)
 
 _KEYHASH = const(0x01)
 _SHA256 = const(0x10)
 _DEPENDENCY = const(0x40)
 
 # Types that MCUboot allows outside the signed area (its TLV allow list, the mend of
-# CVE-2024-32883): key hash, public key, digests, signatures, wrapped keys.
-_UNPROTECTED = (0x01, 0x02, 0x10, 0x11, 0x12, 0x20, 0x22, 0x23, 0x24, 0x25, 0x30, 0x31, 0x32, 0x33, 0x34)
+# CVE-2024-32883): key hash, public key, digests, signatures, wrapped keys. The last one is ours (SPEC.md 9.3).
+_UNPROTECTED = (0x01, 0x02, 0x10, 0x11, 0x12, 0x20, 0x22, 0x23, 0x24, 0x25, 0x30, 0x31, 0x32, 0x33, 0x34, 0x1A3)
 _HASHES = (0x10, 0x11, 0x12)
 _SIGNATURES = (0x20, 0x22, 0x23, 0x24)
-_WRAPPED_KEYS = (0x30, 0x31, 0x32, 0x33, 0x34)
 _TLVS_MAX = const(64)
 
 
 class Header:
-    """The 32 bytes at the start of an image; sizes in bytes, `version` is (major, minor, rev, build)."""
+    """The 32 bytes at the start of an image; sizes in bytes, `version` is (major, minor, rev, build).
+
+    `key_size` is that of the AES key that the payload is encrypted with, 0 for a plain image.
+    """
 
     def __init__(self, data: bytes | bytearray | memoryview) -> None:
         """Parse and check `data` (at least 32 bytes); raise FormatError."""
@@ -63,10 +67,11 @@ class Header:
         if self.img_size == 0:
             raise FormatError("payload is empty")
         self._check_flags()
+        self.key_size = 16 if self.flags & _FLAG_AES128 else 32 if self.flags & _FLAG_AES256 else 0
 
     def _check_flags(self) -> None:
-        if self.flags & _FLAG_ENCRYPTED:
-            raise FormatError("flags %#x: encrypted, and this build has no decryption" % self.flags)
+        if self.flags & _FLAG_AES128 and self.flags & _FLAG_AES256:
+            raise FormatError("flags %#x: both AES-128 and AES-256" % self.flags)
         if self.flags & _FLAG_NON_BOOTABLE:
             raise FormatError("flags %#x: not bootable" % self.flags)
         if self.flags & _FLAG_COMPRESSED:
@@ -159,9 +164,8 @@ def signature_tlvs(entries: list[tuple[int, int, int]], area: bytes | bytearray)
     Exactly one digest, one key hash and one signature, the key hash before the signature it chooses
     the key for (MCUboot image_validate.c reads them in that order). Raises FormatError.
     """
-    for kind in (0x02,) + _WRAPPED_KEYS:
-        if find(entries, kind) >= 0:
-            raise FormatError("TLV type %#06x has no use in a plain image" % kind)
+    if find(entries, 0x02) >= 0:
+        raise FormatError("TLV type 0x0002 has no use: keys come from the device")
     digest = _only(entries, _HASHES, (_SHA256,), (32, 32), "digest")
     signature = _only_signature(entries)
     key = _only(entries, (_KEYHASH,), (_KEYHASH,), (32, 32), "key hash")

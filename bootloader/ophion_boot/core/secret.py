@@ -1,0 +1,107 @@
+"""What only this device can read: its private keys, and the payloads that are encrypted to them.
+
+An encrypted image lies as ciphertext wherever it was uploaded or swapped out to (an Area with `sealed`),
+and in the clear where it runs. AES-CTR is an XOR by position, so one Cipher does both ways. Content keys
+are in RAM only; no key is ever logged.
+"""
+
+from ophion_boot.compat import const
+from ophion_boot.crypto import CryptoError
+from ophion_boot.crypto.aes_ctr import AesCtr
+from ophion_boot.crypto.ecies import unwrap
+from ophion_boot.fmt.image import Header
+from ophion_boot.fmt.wrapped import EC256, PARTS, X25519, X25519_SHA512, Seal, wrapped_keys
+
+# Both images of a swap, and one that is looked at meanwhile.
+_CACHE_MAX = const(3)
+_NAMES = {EC256: "P-256", X25519: "X25519", X25519_SHA512: "X25519"}
+
+
+class Secret:
+    """`keys` are the device's private keys, [(key id, TLV type, 32 bytes)], its own and those it shares.
+
+    The key id is the first 8 bytes of SHA-256 of the public key's SubjectPublicKeyInfo; the type 0x32 is
+    P-256 (big-endian), 0x33 X25519 (as RFC 7748 writes it).
+    """
+
+    def __init__(self, keys: list | tuple) -> None:
+        self._keys = keys
+        self._cache: list[tuple[bytes, bytes]] = []
+
+    def seal(self, header: Header, entries: list, tlvs: bytes | bytearray) -> Seal | None:
+        """The Seal of an image, None when it is plain; raises FormatError for TLVs that contradict its flags.
+
+        Of several recipients it is the first one whose key this device has. No key is used here.
+        """
+        found = wrapped_keys(header, entries, tlvs)
+        if not found:
+            return None
+        for key_id, kind, blob in found:
+            if not key_id or any(key_id == mine[0] and _fits(mine[1], kind) for mine in self._keys):
+                return Seal(kind, blob, header.hdr_size, header.img_size)
+        return Seal(0, b"", header.hdr_size, header.img_size)
+
+    def cipher(self, seal: Seal | None) -> "Cipher | None":
+        """The Cipher of an image, None for a plain one; raises CryptoError when this device cannot read it.
+
+        The first time for a wrapped key this is an ECDH with each key of its type.
+        """
+        return Cipher(self._open(seal), seal.start, seal.size) if seal else None
+
+    def _open(self, seal: Seal) -> bytes:
+        for blob, content in self._cache:
+            if blob == seal.blob:
+                return content
+        if not self._keys:
+            raise CryptoError("this device has no key for encrypted images")
+        if not seal.kind:
+            raise CryptoError("no recipient is this device")
+        tried = 0
+        for _, kind, private in self._keys:
+            if not _fits(kind, seal.kind):
+                continue
+            tried += 1
+            try:
+                content = unwrap(_exchange(kind, private), *PARTS[seal.kind], seal.blob)
+            except CryptoError as e:
+                trouble = str(e)
+                continue
+            self._cache = [(seal.blob, content)] + self._cache[: _CACHE_MAX - 1]
+            return content
+        if not tried:
+            raise CryptoError("the wrapped key is for %s, and this device has no such key" % _NAMES[seal.kind])
+        raise CryptoError("the wrapped key was changed or is for another device: " + trouble)
+
+
+class Cipher:
+    """The key stream of one image's payload: `size` bytes from byte `start` of the image."""
+
+    def __init__(self, key: bytes, start: int, size: int) -> None:
+        self._stream = AesCtr(key, bytes(16))
+        self._start = start
+        self._end = start + size
+
+    def xor(self, buf: bytearray | memoryview, at: int) -> None:
+        """Encrypt or decrypt in place what `buf`, the bytes from `at` of the image, holds of the payload."""
+        first = max(self._start - at, 0)
+        last = min(self._end - at, len(buf))
+        if first < last:
+            self._stream.xor(memoryview(buf)[first:last], at + first - self._start)
+
+
+def _fits(mine: int, kind: int) -> bool:
+    """True when a private key of the type `mine` opens wrapped keys of `kind`."""
+    return _NAMES[mine] == _NAMES[kind]
+
+
+def _exchange(kind: int, private: bytes):  # type: ignore[no-untyped-def]
+    try:
+        if kind == EC256:
+            from ophion_boot.crypto.p256 import ecdh
+
+            return lambda public: ecdh(private, public)
+        from ophion_boot.crypto.x25519 import shared
+
+        return lambda public: shared(private, public)
+    except ImportError:
+        raise CryptoError("this firmware has no code for " + _NAMES[kind])
