@@ -3,8 +3,8 @@
 from ophion_boot.core.area import Area
 from ophion_boot.core.eventlog import EventLog
 from ophion_boot.core.golden import Golden
-from rig import Bootable, QuickVerifier
-from support import SECTOR, Cells, image, ram_flash, vector_keys
+from rig import Bootable, QuickSecret, QuickVerifier
+from support import SECTOR, Cells, aes, image, ram_flash, vector_keys
 
 PRI, SEC, GOLD = 8, 8, 8
 FACTORY_AT = (PRI + SEC) * SECTOR
@@ -16,10 +16,12 @@ PAIRS = ("four", "six"), ("six", "two"), ("one", "full"), ("full", "one"), ("fou
 class GoldenRig(Bootable):
     """`factory` is the name of the golden image or None; the active slot holds `active`, if any.
 
-    Every write to the factory area fails the test.
+    Every write to the factory area fails the test. `keys` are private keys of a device that takes encrypted
+    images.
     """
 
-    def __init__(self, active=None, factory="one", trials=1, flash=None, write_size=4):
+    def __init__(self, active=None, factory="one", trials=1, flash=None, write_size=4, keys=None):
+        self.keys = keys
         self.flash = flash or ram_flash(PRI + SEC + GOLD, write_size)
         self.trials = trials
         self.cells = Cells()
@@ -41,8 +43,9 @@ class GoldenRig(Bootable):
             Area(self.flash, first * SECTOR, count * SECTOR, SECTOR, self.flash.write_size)
             for first, count in ((0, PRI), (PRI, SEC), (PRI + SEC, GOLD))
         )
-        self.strategy = Golden(pri, sec, gold, buf, self.trials)
-        self.verifier = QuickVerifier(vector_keys(), buf)
+        secret = QuickSecret(self.keys, aes) if self.keys else None
+        self.strategy = Golden(pri, sec, gold, buf, self.trials, None, secret)
+        self.verifier = QuickVerifier(vector_keys(), buf, secret)
         self.log = EventLog(self.cells)
 
     def put_staged(self, data):

@@ -1,11 +1,19 @@
 """Helpers of the tests that run on both CPython and MicroPython."""
 
+import binascii
+import hashlib
 import io
 import json
 import os
 
 from nor import NorFlash
 
+try:
+    import cryptolib
+except ImportError:
+    import cryptolib_double as cryptolib
+
+aes = cryptolib.aes
 ROOT = os.getenv("OPHION_ROOT") or "."
 VECTORS = ROOT + "/tests/vectors/mcuboot/"
 SECTOR = 4096
@@ -49,6 +57,33 @@ def image(name):
     """A signed image of tests/vectors/images: one, two, four, six or full (sectors)."""
     with open(ROOT + "/tests/vectors/images/" + name + ".bin", "rb") as f:
         return f.read()
+
+
+def secret_keys():
+    """The private keys of a device that the encrypted images are for: [(key id, type, 32 bytes)]."""
+    found = []
+    for name, kind, at in (("key-x25519", 0x33, 16), ("key-enc-p256", 0x32, 36)):
+        public, private = (_pem(read_file(name + end)) for end in ("-pub.pem", ".pem"))
+        found.append((hashlib.sha256(public).digest()[:8], kind, private[at : at + 32]))
+    return found
+
+
+def _pem(data):
+    return binascii.a2b_base64(b"".join(data.split(b"-----")[2].split()))
+
+
+def sealed(name):
+    """The encrypted image with the payload of `image(name)`, as it is uploaded."""
+    return image("enc-" + name)
+
+
+def clear(name):
+    """The same image where it runs: the payload of `image(name)` between its own header and TLVs."""
+    data = sealed(name)
+    size = int.from_bytes(data[12:16], "little")
+    plain = image(name)
+    payload = plain[32 : 32 + min(size, int.from_bytes(plain[12:16], "little"))]
+    return data[:32] + payload + bytes(size - len(payload)) + data[32 + size :]
 
 
 def gunzip(data):

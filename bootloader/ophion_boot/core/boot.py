@@ -120,7 +120,8 @@ class Bootloader:
                 self._install(hold)
                 return ""
             except (OSError, ValueError) as e:
-                trouble = "flash error while installing: %s" % e
+                what = "flash error" if isinstance(e, OSError) else "trouble"
+                trouble = "%s while installing: %s" % (what, e)
         self._log.add("refused", "", trouble)
         return trouble
 

@@ -119,7 +119,7 @@ class Installer:
         """The active image, unless it is encrypted and cannot be: elsewhere it has to lie as ciphertext."""
         why = self._verifier.unsealable(image) if image else ""
         if why:
-            self.log.add("refused", "", "the running image cannot be kept: " + why)
+            self.log.add("refused", "", "what runs is not kept: " + why)
         return None if why else image
 
 

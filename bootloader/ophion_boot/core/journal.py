@@ -29,9 +29,7 @@ def trailer_bytes(sectors: int, write_size: int, marks: int, sealed: bool = Fals
     """
     unit = trailer.unit_bytes(write_size)
     seals = _SEALS * RECORD_BYTES if sealed else 0
-    return (
-        _RECORD_BYTES + TRIALS_MAX * unit + marks * sectors * write_size + seals + 5 * unit + max(16, unit)
-    )
+    return _RECORD_BYTES + TRIALS_MAX * unit + marks * sectors * write_size + seals + 5 * unit + max(16, unit)
 
 
 class Journal:

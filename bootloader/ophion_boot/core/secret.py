@@ -21,11 +21,13 @@ class Secret:
     """`keys` are the device's private keys, [(key id, TLV type, 32 bytes)], its own and those it shares.
 
     The key id is the first 8 bytes of SHA-256 of the public key's SubjectPublicKeyInfo; the type 0x32 is
-    P-256 (big-endian), 0x33 X25519 (as RFC 7748 writes it).
+    P-256 (big-endian), 0x33 X25519 (as RFC 7748 writes it). `aes` is `cryptolib.aes` or something like it;
+    None takes the firmware's.
     """
 
-    def __init__(self, keys: list | tuple) -> None:
+    def __init__(self, keys: list | tuple, aes=None) -> None:  # type: ignore[no-untyped-def]
         self._keys = keys
+        self._aes = aes
         self._cache: list[tuple[bytes, bytes]] = []
 
     def seal(self, header: Header, entries: list, tlvs: bytes | bytearray) -> Seal | None:
@@ -46,14 +48,14 @@ class Secret:
 
         The first time for a wrapped key this is an ECDH with each key of its type.
         """
-        return Cipher(self._open(seal), seal.start, seal.size) if seal else None
+        return Cipher(AesCtr(self._open(seal), bytes(16), self._aes), seal.start, seal.size) if seal else None
 
     def _open(self, seal: Seal) -> bytes:
         for blob, content in self._cache:
             if blob == seal.blob:
                 return content
         if not self._keys:
-            raise CryptoError("this device has no key for encrypted images")
+            raise CryptoError("this device has no key for it")
         if not seal.kind:
             raise CryptoError("no recipient is this device")
         tried = 0
@@ -62,22 +64,22 @@ class Secret:
                 continue
             tried += 1
             try:
-                content = unwrap(_exchange(kind, private), *PARTS[seal.kind], seal.blob)
+                content = unwrap(_exchange(kind, private), *PARTS[seal.kind], seal.blob, self._aes)
             except CryptoError as e:
                 trouble = str(e)
                 continue
             self._cache = [(seal.blob, content)] + self._cache[: _CACHE_MAX - 1]
             return content
         if not tried:
-            raise CryptoError("the wrapped key is for %s, and this device has no such key" % _NAMES[seal.kind])
-        raise CryptoError("the wrapped key was changed or is for another device: " + trouble)
+            raise CryptoError("this device has no %s key" % _NAMES[seal.kind])
+        raise CryptoError("wrapped key: " + trouble)
 
 
 class Cipher:
     """The key stream of one image's payload: `size` bytes from byte `start` of the image."""
 
-    def __init__(self, key: bytes, start: int, size: int) -> None:
-        self._stream = AesCtr(key, bytes(16))
+    def __init__(self, stream: AesCtr, start: int, size: int) -> None:
+        self._stream = stream
         self._start = start
         self._end = start + size
 

@@ -191,8 +191,8 @@ class SwapBase:
         """Swap the staged image in: `old_size` and `new_size` are the bytes of the two images.
 
         `seals` are their Seals, None for a plain image; CryptoError, before anything is written, when one
-        of them cannot be opened. The request in the secondary trailer must be in flash before the primary trailer is erased:
-        it is written here when the image was not pending (a repair).
+        of them cannot be opened. The request in the secondary trailer must be in flash before the primary
+        trailer is erased: it is written here when the image was not pending (a repair).
         """
         self._open(seals)
         if self.secondary.magic() != trailer.GOOD:

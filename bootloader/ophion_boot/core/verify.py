@@ -28,8 +28,8 @@ class VerifyError(ValueError):
 class Image:
     """A verified image: where its payload lies in its area and what it calls itself (bytes).
 
-    `number` is its image number, `claims` what it says about itself, `proof` why its key may sign. `seal` says
-    how its payload is encrypted where it is (fmt/wrapped.py), None for a plain image.
+    `number` is its image number, `claims` what it says about itself, `proof` why its key may sign. `seal`
+    says how its payload is encrypted where it is (fmt/wrapped.py), None for a plain image.
     """
 
     def __init__(
@@ -151,7 +151,7 @@ class Verifier:
         return ""
 
     def digest(self, area: Area, size: int, cipher: Cipher | None = None) -> bytes:
-        """SHA-256 of the first `size` bytes of `area`, read one sector at a time and decrypted by `cipher`."""
+        """SHA-256 of the first `size` bytes of `area`, read by sectors and decrypted by `cipher`."""
         sha = hashlib.sha256()
         hash_into(sha, area, size, self._buf, cipher)
         return sha.digest()

@@ -12,12 +12,12 @@ from ophion_boot.crypto.hkdf import hkdf, hmac, require_equal, sha256
 _INFO = b"MCUBoot_ECIES_v1"
 
 
-def unwrap(exchange, public_size: int, mac_size: int, blob: bytes) -> bytes:  # type: ignore[no-untyped-def]
+def unwrap(exchange, public_size: int, mac_size: int, blob: bytes, aes=None) -> bytes:  # type: ignore[no-untyped-def]
     """The content key (16 or 32 bytes) in `blob`: ephemeral key | MAC | encrypted key.
 
     `exchange(public)` gives the shared secret with the ephemeral key, of `public_size` bytes. `mac_size` is
-    32 for SHA-256 and 64 for SHA-512. Raises CryptoError when the MAC does not match: another key is asked
-    for, or the blob was changed.
+    32 for SHA-256 and 64 for SHA-512; `aes` is that of AesCtr. Raises CryptoError when the MAC does not
+    match: another key is asked for, or the blob was changed.
     """
     public, mac = blob[:public_size], blob[public_size : public_size + mac_size]
     wrapped = blob[public_size + mac_size :]
@@ -26,9 +26,12 @@ def unwrap(exchange, public_size: int, mac_size: int, blob: bytes) -> bytes:  # 
     hash, block = _hash(mac_size)
     size = len(wrapped)
     derived = hkdf(exchange(public), b"", _INFO, size + mac_size, hash, block)
-    require_equal(hmac(derived[size:], wrapped, hash, block), mac, "its MAC")
+    try:
+        require_equal(hmac(derived[size:], wrapped, hash, block), mac, "MAC")
+    except CryptoError:
+        raise CryptoError("changed, or for another device")
     key = bytearray(wrapped)
-    AesCtr(derived[:size], bytes(16)).xor(key, 0)
+    AesCtr(derived[:size], bytes(16), aes).xor(key, 0)
     return bytes(key)
 
 

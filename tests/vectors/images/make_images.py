@@ -1,12 +1,14 @@
 """Makes the images of this folder: payloads of given sizes, signed with the vectors' Ed25519 key.
 
 Run from the repository root: `.venv/bin/python tests/vectors/images/make_images.py`. Ed25519 signatures
-are deterministic, so the files only change when this script does.
+are deterministic, so the files only change when this script does. The encrypted ones (enc-*.bin) have a
+content key of their own each time: they are made only when they are not there.
 """
 
 import random
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from ophion.build.espimage import app_image
@@ -26,6 +28,15 @@ IMAGES = {
 RUNTIMES = {"rt1": ("1.0.0", 300), "rt2": ("1.1.0", 5000), "rt3": ("1.2.0", 9000)}
 # Applications and runtimes that depend on the other image: MCUboot's (image number, least version).
 NEEDS = {"rt3": "(0, 8.0.0)", "needs11": "(1, 1.1.0)", "needs12": "(1, 1.2.0)"}
+# Encrypted images with the payloads of IMAGES: name: (the device's key, bits of AES, bytes left out at the
+# end).
+ENCRYPTED = {
+    "one": ("key-x25519", 128, 0),
+    "two": ("key-enc-p256", 128, 0),
+    "four": ("key-x25519", 256, 0),
+    "six": ("key-enc-p256", 256, 0),
+    "full": ("key-x25519", 128, 96),
+}
 APPS = {"needs11": ("8.0.0", 5000), "needs12": ("9.0.0", 700)}
 
 
@@ -36,17 +47,23 @@ def main() -> None:
         assert made == size, (name, made)
     for name, (version, size) in APPS.items():
         sign(name, version, random.Random(name).randbytes(size))
+    for name, (key, bits, less) in ENCRYPTED.items():
+        version, size = IMAGES[name]
+        if not (HERE / f"enc-{name}.bin").exists():
+            payload = random.Random(name).randbytes(size - OVERHEAD)
+            encrypt = ["-E", KEY.with_name(f"{key}-pub.pem"), "--encrypt-keylen", str(bits)]
+            sign(f"enc-{name}", version, payload[: len(payload) - less], encrypt)
     for name, (version, size) in RUNTIMES.items():
         sign(name, version, app_image([(0x3C000020, random.Random(name).randbytes(size))]))
 
 
-def sign(name: str, version: str, content: bytes) -> None:
+def sign(name: str, version: str, content: bytes, encrypt: Sequence[object] = ()) -> None:
     payload = HERE / f"{name}.payload"
     payload.write_bytes(content)
     options = ["--version", version, "--header-size", "0x20", "--pad-header"]
     options += ["--slot-size", "0x10000", "--align", "4"]
     options += ["-d", NEEDS[name]] if name in NEEDS else []
-    command = [sys.executable, "-m", "imgtool.main", "sign", "-k", KEY, *options, payload]
+    command = [sys.executable, "-m", "imgtool.main", "sign", "-k", KEY, *options, *encrypt, payload]
     subprocess.run([*command, HERE / f"{name}.bin"], check=True)
     payload.unlink()
 
