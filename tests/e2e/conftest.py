@@ -12,8 +12,7 @@ from ophion.build.layout import load_layout
 from ophion.keys import generate, open_signer
 from ophion.package import load_image
 from ophion.push import use_radio
-from ophion.sign import sign
-from ophion.sign import Dependency, SignOptions
+from ophion.sign import Dependency, SignOptions, sign
 from ophion.sim import Simulator
 from ophion.sim.firmware import runtime_image
 from ophion.versions import parse_version
