@@ -33,6 +33,11 @@ test: $(STAMP) ## Run all tests, on CPython and on MicroPython
 powercut: $(STAMP) ## Cut power at every flash operation of every strategy (ARGS="--quick", "--help")
 	$(PYTHON) tools/powercut $(ARGS)
 
+.PHONY: bench
+bench: $(STAMP) ## Count the erases of updates, beside MCUboot's, and what a boot costs
+	$(PYTHON) tools/bench/erases.py
+	$(PYTHON) tools/bench/boot.py
+
 .PHONY: format
 format: $(STAMP) ## Format all Python files
 	.venv/bin/ruff format .

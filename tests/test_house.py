@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from ophion_boot.core import release
 from ophion_boot.core.decide import ANY, NAMES, TABLE
 
 ROOT = Path(__file__).parents[1]
@@ -107,6 +108,18 @@ def test_the_decision_table_of_the_spec_is_the_code():
     assert rows == expected
 
 
+def test_the_release_table_of_the_spec_is_the_code():
+    words = {True: "yes", False: "no", ANY: "-"}
+    section = SPEC.split("### 4.6")[1].split("### 4.7")[0].split("| row |")[1]
+    rows = [line for line in section.splitlines()[1:] if line.startswith("| ")]
+    names = release.NAMES
+    expected = [
+        "| " + " | ".join([row[0], *(words[v] for v in row[1:8]), names[row[8]]]) + " |"
+        for row in release.TABLE
+    ]
+    assert rows == expected
+
+
 def test_the_stricter_list_of_the_spec_is_the_tests():
     from test_verify import STRICTER
 
@@ -143,6 +156,39 @@ def test_documents_name_files_and_tests_that_exist():
                 document,
                 function,
             )
+
+
+def sections(text):
+    """{heading: text up to the next heading} of a document, headings without text left out."""
+    parts = re.split(r"^(#+ .+)$", text, flags=re.M)
+    return {heading: body for heading, body in zip(parts[1::2], parts[2::2], strict=True) if body.strip()}
+
+
+def test_every_section_of_the_spec_names_tests_that_are_there():
+    files = {path.name: path.read_text() for path in python_files("tests")}
+    assert len(sections(SPEC)) > 20
+    for heading, body in sections(SPEC).items():
+        named = set(re.findall(r"`(?:tests/\S*?/?)?(test_\w+\.py)`", body))
+        assert named, f"no test is named in {heading}"
+        for function in re.findall(r"`(test_\w+)`", body):
+            assert any(f"def {function}(" in files[name] for name in named), (heading, function)
+
+
+def test_the_events_of_the_spec_are_the_codes():
+    code = "".join(path.read_text() for path in python_files("bootloader", "firmware"))
+    events = re.search(r"^Events: (.+)\.$", SPEC, re.M).group(1).split(", ")
+    assert set(events) == set(re.findall(r"log\.add\(\s*\"(\w+)\"", code))
+
+
+def test_the_radio_of_the_spec_is_the_codes():
+    ble = (ROOT / "bootloader/ophion_boot/port/ble.py").read_text()
+    value = dict(re.findall(r"^(_[A-Z_]+) = (?:const\()?\"?([\w-]+)", ble, re.M))
+    text = SPEC.split("### 6.1")[1].split("### 6.3")[0]
+    assert f"Service `{value['_SERVICE']}`" in text
+    assert f"Characteristic `{value['_CHARACTERISTIC']}`" in text
+    assert f"MTU {value['_MTU']}." in text and f"MTU - {value['_ATT_OVERHEAD']} bytes" in text
+    assert f"forgotten after {int(value['_SILENCE_MS']) // 1000} s" in text
+    assert f"comes {value['_RESET_DELAY_MS']} ms after the answer" in text
 
 
 def test_the_first_screen_of_the_readme_is_short():

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from ophion.cli.demo_verb import EXPECTED
+from ophion.cli.demo_verb import GOLDEN, RELEASE, SWAPS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -109,11 +109,12 @@ def test_the_demo_ends_with_what_the_device_tells():
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     events = [json.loads(line) for line in done.stdout.splitlines()]
-    assert sum(event["event"] == "step" for event in events) == 7
+    assert sum(event["event"] == "step" for event in events) == 11
     notes = "\n".join(event.get("text", "") for event in events)
-    for event, version in EXPECTED:
+    for event, version in (*SWAPS, *GOLDEN, *RELEASE):
         assert re.search(rf"\d +{event} +{version}", notes), (event, version)
-    assert "runs now: 1.3.0, confirmed" in notes
+    for runs in ("1.3.0", "1.0.0", "runtime 1.0.0"):
+        assert f"runs now: {runs}, confirmed" in notes
     console = [event["line"] for event in events if event["event"] == "console"]
     assert any("power cut" in line for line in console)
 

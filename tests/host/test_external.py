@@ -41,7 +41,7 @@ def test_openssl_signs_what_is_exported(cli, desk, tool, kind):
     words = ("sign", desk / "payload", "--version", "1.2.3+45", *OPTIONS)
     exported = cli(*words, "--export-digest", desk / "digest", "--json").json()
     assert bytes.fromhex(exported["digest"]) == (desk / "digest").read_bytes()
-    assert len((desk / "digest").read_bytes()) == 32
+    assert len((desk / "digest").read_bytes()) == 32 and list(exported["sign"]) == list(OPENSSL)
     outside(desk / "k.pem", desk / "digest", desk / "sig", kind)
     assert not (desk / "payload.bin").exists()
     more = ("--import-signature", desk / "sig", "--key", desk / "k.pub", "-o", desk / "i.bin", "--json")

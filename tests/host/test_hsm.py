@@ -130,6 +130,16 @@ def test_the_pin_comes_from_the_uri_a_file_or_whoever_is_asked(token, stored, tm
     assert open_signer(f"pkcs11:token={token.label};object=ed25519?pin-value={token.PIN}").public == expected
 
 
+@pytest.mark.parametrize(
+    ("pin", "words"),
+    [("&pin-source=%7Cpinentry", "a program as pin-source is not run"), ("&pin-source=PIN", "not UTF-8")],
+)
+def test_a_pin_that_cannot_be_one(token, stored, tmp_path, pin, words):
+    (tmp_path / "pin").write_bytes(b"\xff\xfe")
+    with pytest.raises((KeyFileError, UsageError), match=words):
+        open_signer(token.uri("object=ed25519", pin.replace("PIN", str(tmp_path / "pin"))))
+
+
 def test_a_wrong_pin_is_an_error_and_the_pin_is_not_in_it(token, stored):
     with pytest.raises(KeyFileError, match="wrong PIN") as caught:
         open_signer(token.uri("object=ed25519", "&pin-value=1357"))

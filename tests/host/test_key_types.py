@@ -1,6 +1,7 @@
 """Every type of key, from making it to an image that imgtool accepts."""
 
 import stat
+import subprocess
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -69,6 +70,21 @@ def test_forms_and_key_hash_are_those_of_imgtool(made, tool, tmp_path, algorithm
     ):
         tool("imgtool", *words, "-k", made[algorithm], "-o", tmp_path / "out")
         assert (tmp_path / "out").read_bytes() == expected
+
+
+@pytest.mark.parametrize("algorithm", TLVS)
+def test_keys_that_imgtool_and_openssl_make_are_read(tool, tmp_path, algorithm):
+    key, public = tmp_path / "k.pem", tmp_path / "k.pub"
+    tool("imgtool", "keygen", "-t", algorithm.value, "-k", key)
+    tool("imgtool", "getpub", "-e", "pem", "-k", key, "-o", public)
+    assert open_signer(str(key)).public == load_public(public) == load_public(key)
+    if algorithm is not Algorithm.ED25519:
+        # The traditional forms: "RSA PRIVATE KEY", "EC PRIVATE KEY".
+        kind = "rsa" if algorithm.is_rsa else "ec"
+        old = ["openssl", kind, "-in", str(key), "-out", str(tmp_path / "old.pem")]
+        subprocess.run(old + ["-traditional"] * algorithm.is_rsa, check=True, capture_output=True, timeout=30)
+        assert f"{kind.upper()} PRIVATE KEY" in (tmp_path / "old.pem").read_text()
+        assert open_signer(str(tmp_path / "old.pem")).public == load_public(public)
 
 
 @pytest.mark.parametrize("algorithm", Algorithm)

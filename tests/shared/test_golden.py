@@ -305,6 +305,9 @@ def test_other_write_sizes():
 
 def test_slots_that_leave_no_room_are_refused():
     assert Golden.room((PRI, SEC, GOLD), SECTOR, 4) == 7 * SECTOR
+    assert (
+        Golden.room((8, 12, 2), SECTOR, 4) == 7 * SECTOR and Golden.room((12, 7, 9), SECTOR, 4) == 6 * SECTOR
+    )
     rig = GoldenRig()
     area = rig.strategy.primary.area.part(0, SECTOR)
     assert "no room" in raises(StrategyError, Golden, area, area, area, bytearray(SECTOR))

@@ -293,6 +293,34 @@ def test_slot_info_and_unknown_commands():
         assert server.ask(write, group, command, {})["rc"] == 8
 
 
+def test_echo_by_read_and_by_write():
+    for write in (False, True):
+        assert Server().ask(write, 0, 0, {"d": "hello"}) == {"r": "hello"}
+
+
+def test_sectors_are_erased_as_the_data_reaches_them():
+    server = Server()
+    server.rig.put_staged(b"\0" * (6 * SECTOR))
+    erased = []
+
+    def watch(kind, at, length):
+        if kind == "erase":
+            erased.append(at - server.rig.staged_at)
+
+    server.rig.flash.on_op = watch
+    data = image("six")
+    answer = {"off": 0}
+    reached = []
+    while answer["off"] < len(data):
+        at = answer["off"]
+        answer = server.ask(
+            True, 1, 1, {"off": at, "data": data[at : at + 2000], "len": len(data), "sha": bytes(32)}
+        )
+        reached.append(max(erased) // SECTOR)
+        assert reached[-1] == (answer["off"] - 1) // SECTOR
+    assert reached[0] == 0 and reached[-1] == 5
+
+
 def test_version_1_gets_plain_codes_and_a_reason():
     server = Server(version=0)
     answer = server.ask(True, 1, 0, {"hash": bytes(32), "confirm": False})

@@ -66,3 +66,18 @@ def test_a_fault_that_lasts_stops_the_boot_and_loses_nothing(kind):
         rig.boot()
         assert rig.primary_is(image("four")), at
     assert stopped > 3
+
+
+@on_swaps
+def test_an_install_is_tried_three_times_in_one_boot(kind):
+    for faults in (2, 3):
+        rig = pending(kind, "four", "six")
+        fault = FailOnce(rig.flash, 12, faults)
+        boot = rig.boot()
+        assert fault.hit == faults and rig.strategy.interrupted() == (faults == 3)
+        if faults == 2:
+            assert rig.primary_is(image("six")) and boot.trial == (1, 2)
+            continue
+        assert boot.image is None and boot.retry, "nothing runs, and nothing is repaired"
+        boot = rig.boot()
+        assert rig.primary_is(image("six")) and boot.trial == (1, 2), "the next boot goes on"

@@ -69,6 +69,13 @@ class Layout:
         return "ota_0" in self.areas
 
     @property
+    def max_runtime_size(self) -> int:
+        """The most bytes of a runtime's payload; 0 on a board without app partitions."""
+        if not self.has_runtime:
+            return 0
+        return int(payload_room(self.areas["ota_0"].size, self.sector, self.write_size))
+
+    @property
     def max_image_size(self) -> int:
         """The most bytes that an image may take on this board, TLVs included."""
         kind = strategy_class(self.strategy)
@@ -202,7 +209,7 @@ def _check_runtime(layout: Layout) -> None:
         raise LayoutError(f"areas.otadata is not two sectors ({2 * layout.sector:#x} bytes)")
     if sizes[1] != sizes[2]:
         raise LayoutError(f"areas.ota_0 and areas.ota_1 are not of one size: {sizes[1]:#x}, {sizes[2]:#x}")
-    if payload_room(sizes[1], layout.sector, layout.write_size) <= 0:
+    if layout.max_runtime_size <= 0:
         raise LayoutError("areas.ota_0 leaves no room for a runtime")
 
 

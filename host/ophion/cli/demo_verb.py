@@ -1,7 +1,7 @@
-"""`ophion demo`: the whole of it, without hardware: four updates, three of which go wrong.
+"""`ophion demo`: the whole of it, without hardware: six updates on three devices, most of which go wrong.
 
 Nothing here is simulated but the chip: the keys, images, verdicts, swaps and the radio protocol are
-the real ones. The table at the end is read from the device over Bluetooth.
+the real ones. The tables are read from the devices over Bluetooth.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import random
 import tempfile
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,7 +23,6 @@ from ophion.errors import OphionError, RefusedError, RevertedError
 
 if TYPE_CHECKING:
     from ophion.package import ImageFile
-    from ophion.push import Link
     from ophion.sim import Simulator
 
 NAME = "ophion-demo"
@@ -30,8 +30,16 @@ _ASSET_BYTES = 96 * 1024
 _CUT_AT_OP = 61
 _FOLLOW_S = 0.05
 _BROKEN = 'print("1.2.0 starts")\nraise RuntimeError("the sensor of 1.2.0 is missing")\n'
-# What the device's own log must show at the end, in this order.
-EXPECTED = (
+# What the devices' own logs must show at the end, in this order.
+GOLDEN = (("installed", "1.2.0"), ("crashed", "1.2.0"), ("reverted", "1.0.0"))
+RELEASE = (
+    ("installed", "1.2.0"),
+    ("installed", "runtime 2.0.0"),
+    ("crashed", "1.2.0"),
+    ("reverted", "1.0.0"),
+    ("reverted", "runtime"),
+)
+SWAPS = (
     ("installed", "1.1.0"),
     ("confirmed", "1.1.0"),
     ("refused", ""),
@@ -97,10 +105,7 @@ def demo(
 
 
 async def _run(folder: Path, report: _Report) -> None:
-    from ophion.build.boards import board_layout
     from ophion.keys import generate
-    from ophion.push import use_radio
-    from ophion.sim import Simulator
 
     report.step("Keys, and an application in four versions, built and signed")
     key = folder / "key.pem"
@@ -108,41 +113,100 @@ async def _run(folder: Path, report: _Report) -> None:
     images = {
         version: _image(folder, key, version, report) for version in ("1.0.0", "1.1.0", "1.2.0", "1.3.0")
     }
-    device = await Simulator.create(
-        folder / "device",
-        layout=board_layout("sim"),
-        name=NAME,
-        image=images["1.0.0"].image,
-        keys=[public.raw],
-    )
-    async with device:
-        restore = use_radio(f"bumble:{device.transport}")
-        follower = asyncio.create_task(_follow(device, report))
-        try:
-            await _scenes(device, images, folder, report)
-        finally:
-            follower.cancel()
-            with suppress(asyncio.CancelledError):
-                await follower
-            restore()
+    bench = _Bench(folder, key, public.raw, images, report)
+    async with bench.device("sim") as device:
+        await _swaps(device, bench)
+    async with bench.device("sim-golden") as device:
+        await _golden(device, bench)
+    async with bench.device("sim-runtime") as device:
+        await _release(device, bench)
 
 
-async def _scenes(device: Simulator, images: dict[str, ImageFile], folder: Path, report: _Report) -> None:
-    from ophion.push import Link
+@dataclass
+class _Bench:
+    """Where the demo works, what it signs with and what it has signed."""
 
+    folder: Path
+    key: Path
+    public: bytes
+    images: dict[str, ImageFile]
+    report: _Report
+
+    @asynccontextmanager
+    async def device(self, board: str) -> AsyncGenerator[Simulator, None]:
+        """A running device with 1.0.0; its console is passed on, its radio is the one that is used."""
+        from ophion.build.boards import board_layout
+        from ophion.push import use_radio
+        from ophion.sim import Simulator
+
+        device = await Simulator.create(
+            self.folder / board,
+            layout=board_layout(board),
+            name=NAME,
+            image=self.images["1.0.0"].image,
+            keys=[self.public],
+        )
+        async with device:
+            restore = use_radio(f"bumble:{device.transport}")
+            follower = asyncio.create_task(_follow(device, self.report))
+            try:
+                yield device
+            finally:
+                follower.cancel()
+                with suppress(asyncio.CancelledError):
+                    await follower
+                restore()
+
+
+async def _swaps(device: Simulator, bench: _Bench) -> None:
+    images, report = bench.images, bench.report
     report.step("A device with 1.0.0 (real MicroPython, its flash in a file, its radio by Bumble)")
     await device.wait_console("1.0.0")
     report.step("1.1.0 is pushed: uploaded, verified by the device, swapped in, tried, confirmed")
     await _push(images["1.1.0"], report)
     report.step("1.2.0 with one changed bit is pushed: the device refuses it")
-    await _refused(_tampered(images["1.2.0"], folder), report)
+    await _refused(_tampered(images["1.2.0"], bench.folder), report)
     report.step("1.2.0 itself is pushed: it crashes, and the device goes back by itself")
     await _reverted(images["1.2.0"], report)
     report.step("1.3.0 is pushed, and the power fails in the middle of the swap")
     await _power_cut(device, images["1.3.0"], report)
     report.step("What happened, as the device tells it")
-    async with Link(NAME) as link:
-        await _table(link, report)
+    await _table(report, SWAPS, "1.3.0")
+
+
+async def _golden(device: Simulator, bench: _Bench) -> None:
+    report = bench.report
+    report.step("A device that keeps a factory image instead of the version before: 1.2.0 crashes there too")
+    await device.wait_console("1.0.0")
+    await _reverted(bench.images["1.2.0"], report)
+    report.step("It restored the factory image")
+    await _table(report, GOLDEN, "1.0.0")
+
+
+async def _release(device: Simulator, bench: _Bench) -> None:
+    report = bench.report
+    report.step("A device whose runtime (MicroPython and the bootloader) is a second image")
+    await device.wait_console("1.0.0")
+    report.step("1.2.0 and runtime 2.0.0 are pushed as one release; the application crashes, both go back")
+    await _reverted([bench.images["1.2.0"], _runtime(bench)], report)
+    await _table(report, RELEASE, "1.0.0")
+
+
+def _runtime(bench: _Bench) -> ImageFile:
+    """Runtime 2.0.0 of the simulated board, signed."""
+    from ophion.build.boards import board_layout
+    from ophion.build.layout import load_layout
+    from ophion.keys import open_signer
+    from ophion.package import load_image
+    from ophion.sign import sign
+    from ophion.sim.firmware import runtime_image
+    from ophion.versions import parse_version
+
+    version = parse_version("2.0.0")
+    payload = runtime_image(load_layout(board_layout("sim-runtime")), NAME, [bench.public], version)
+    path = bench.folder / "runtime-2.0.0.bin"
+    path.write_bytes(sign(payload, version, open_signer(f"file:{bench.key}")))
+    return load_image(path)
 
 
 def _image(folder: Path, key: Path, version: str, report: _Report) -> ImageFile:
@@ -177,7 +241,7 @@ def _tampered(image: ImageFile, folder: Path) -> ImageFile:
     return load_image(path)
 
 
-async def _push(image: ImageFile, report: _Report, restart: bool = True) -> None:
+async def _push(image: ImageFile | list[ImageFile], report: _Report, restart: bool = True) -> None:
     from ophion.cli.push_verbs import describe_event
     from ophion.push import PushOptions, Uploading, push
 
@@ -196,7 +260,7 @@ async def _refused(image: ImageFile, report: _Report) -> None:
     raise DemoError("the device took a tampered image")
 
 
-async def _reverted(image: ImageFile, report: _Report) -> None:
+async def _reverted(image: ImageFile | list[ImageFile], report: _Report) -> None:
     try:
         await _push(image, report)
     except RevertedError as error:
@@ -217,16 +281,22 @@ async def _power_cut(device: Simulator, image: ImageFile, report: _Report) -> No
     await device.wait_console("confirmed")
 
 
-async def _table(link: Link, report: _Report) -> None:
-    log = [(entry.event, entry.version, entry.reason) for entry in await link.log()]
-    for number, (event, version, reason) in enumerate(log, 1):
-        report.note(f"{number:2}  {event:<10} {version:<8} {reason}")
-    running = [state for state in await link.images() if state.active]
-    report.note(f"runs now: {running[0].version}, {'confirmed' if running[0].confirmed else 'on trial'}")
-    rest = iter((event, version) for event, version, _ in log)
-    missing = [row for row in EXPECTED if row not in rest]
-    if missing or running[0].version != "1.3.0":
-        raise DemoError(f"the device's log does not show {missing or 'that 1.3.0 runs'}")
+async def _table(report: _Report, expected: tuple[tuple[str, str], ...], version: str) -> None:
+    """Show the device's log; DemoError unless it has `expected` in it, in order, and `version` runs."""
+    from ophion.push import Link
+
+    async with Link(NAME) as link:
+        log = [(entry.event, entry.version, entry.reason) for entry in await link.log()]
+        running = [state for state in await link.images() if state.active]
+    for number, (event, of, reason) in enumerate(log, 1):
+        report.note(f"{number:2}  {event:<10} {of:<14} {reason}")
+    for state in running:
+        what = "runtime " if state.image else ""
+        report.note(f"runs now: {what}{state.version}, {'confirmed' if state.confirmed else 'on trial'}")
+    rest = iter((event, of) for event, of, _ in log)
+    missing = [row for row in expected if row not in rest]
+    if missing or running[0].version != version:
+        raise DemoError(f"the device's log does not show {missing or f'that {version} runs'}")
 
 
 async def _follow(device: Simulator, report: _Report) -> None:

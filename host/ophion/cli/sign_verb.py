@@ -170,8 +170,8 @@ class _Work:
 
     def export(self, target: Path) -> tuple[dict[str, Any], str]:
         """Write the digest to `target`; what to say about it."""
-        from ophion.keys import Algorithm
         from ophion.sign import image_digest, write_image
+        from ophion.sign.formats import IMAGE_KEYS
 
         digest = image_digest(self._payload, self._version, self._options)
         write_image(target, digest, self._path, force=self._force)
@@ -179,7 +179,7 @@ class _Work:
             "digest": digest.hex(),
             "file": str(target),
             "version": str(self._version),
-            "sign": {algorithm.value: algorithm.signs for algorithm in Algorithm},
+            "sign": {algorithm.value: algorithm.signs for algorithm in IMAGE_KEYS},
         }
         hint = "when it is signed: the same command with --import-signature SIGNATURE --key PUBLIC.pem"
         return value, f"{target}  {len(digest)} bytes to be signed: {digest.hex()}\n{hint}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ophion.cli.output import Json, print_json
+from ophion.cli.output import Json, print_json, show
 from ophion.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ _DEFAULT_DIR = Path(".ophion/sim")
 def register(app: typer.Typer) -> None:
     """Add the verbs of this module to `app`."""
     app.command("sim")(sim)
+    app.command("runtime")(runtime)
 
 
 def sim(
@@ -106,6 +107,42 @@ def sim(
 
     with suppress(asyncio.CancelledError):  # SIGTERM: switched off as with Ctrl-C
         asyncio.run(work())
+
+
+def runtime(
+    version: Annotated[str, typer.Option("--version", metavar="X.Y.Z", help="Version of the runtime.")],
+    key: Annotated[list[Path], typer.Option("--key", "-k", metavar="PUB", help="Key that it trusts.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Where to write it.")],
+    board: Annotated[str, typer.Option(help="A simulated board with app partitions.")] = "sim-runtime",
+    layout: Annotated[
+        Path | None, typer.Option(metavar="TOML", help="Its flash map, instead of --board.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="Name of the device in the air.")] = "ophion-sim",
+    as_json: Json = False,
+) -> None:
+    """Make the runtime of a simulated board: bootloader and frozen files, as an image to sign and push.
+
+    For a chip this is the micropython.bin of its board build.
+    """
+    from ophion.build.boards import board_layout
+    from ophion.build.layout import load_layout
+    from ophion.files import write_file
+    from ophion.keys import load_public, refuse_sample
+    from ophion.sim.firmware import runtime_image
+    from ophion.versions import parse_version
+
+    spec = load_layout(layout or board_layout(board))
+    if not spec.has_runtime:
+        raise UsageError(f"{spec.name} has no app partitions", "its runtime cannot be updated over the air")
+    keys = [load_public(path) for path in key]
+    for public in keys:
+        refuse_sample(public)
+    payload = runtime_image(spec, name, [public.raw for public in keys], parse_version(version))
+    room = spec.max_runtime_size
+    if len(payload) > room:
+        raise UsageError(f"the runtime has {len(payload)} bytes, its partition takes {room}")
+    write_file(out, payload, overwrite=True)
+    show(as_json, {"runtime": str(out), "size": len(payload)}, f"{out}  {len(payload)} bytes of {room}")
 
 
 async def _run(device: Simulator, cut: Cut | None, folder: Path, as_json: bool) -> None:

@@ -31,21 +31,22 @@ _POINT_BYTES = 65
 class Pkcs11Signer:
     """A private key in a token."""
 
-    def __init__(self, uri: Pkcs11Uri, pin: str | None) -> None:
-        """Find the key that `uri` names, logged in with `pin` (None: no login).
+    def __init__(self, uri: Pkcs11Uri, passphrase: Callable[[], bytes] | None = None) -> None:
+        """Find the key that `uri` names. A PIN that is not in `uri` comes from `passphrase`, if the token
+        wants one and has no keypad of its own; without either there is no login.
 
         Raises UsageError, InputError or KeyFileError: what cannot be found, opened or used.
         """
         self._uri = uri
-        self._pin = pin
+        self._ask = passphrase
+        self._pin = _given_pin(uri)
         with self._session() as session:
             self._public = _public(session, _find(session, uri), str(uri))
 
     @classmethod
     def open(cls, uri: str, passphrase: Callable[[], bytes] | None = None) -> Pkcs11Signer:
-        """The signer for the text `uri`; its PIN comes from the URI or else from `passphrase`."""
-        parsed = parse_uri(uri)
-        return cls(parsed, _pin(parsed, passphrase))
+        """The signer for the text `uri`."""
+        return cls(parse_uri(uri), passphrase)
 
     @property
     def public(self) -> PublicKey:
@@ -94,27 +95,31 @@ class Pkcs11Signer:
     @contextmanager
     def _session(self) -> Iterator[pkcs11.Session]:
         with _errors(str(self._uri)):
-            import pkcs11
-
             token = _token(self._uri)
-            pin: Any = self._pin
-            if pin is None and token.flags & pkcs11.TokenFlag.PROTECTED_AUTHENTICATION_PATH:
-                pin = pkcs11.PROTECTED_AUTH  # it asks on a keypad of its own
-            with token.open(user_pin=pin) as session:
+            with token.open(user_pin=self._login(token.flags)) as session:
                 yield session
 
+    def _login(self, flags: Any) -> Any:
+        """What to log in with: a PIN, the token's keypad, or None for no login."""
+        import pkcs11
 
-def _pin(uri: Pkcs11Uri, passphrase: Callable[[], bytes] | None) -> str | None:
-    if uri.pin_value is not None:
-        return uri.pin_value
+        if self._pin is None and flags & pkcs11.TokenFlag.PROTECTED_AUTHENTICATION_PATH:
+            return pkcs11.PROTECTED_AUTH
+        if self._pin is None and self._ask is not None and flags & pkcs11.TokenFlag.LOGIN_REQUIRED:
+            self._pin = _decoded(self._ask(), self._uri)
+        return self._pin
+
+
+def _given_pin(uri: Pkcs11Uri) -> str | None:
+    if uri.pin_source.startswith("|"):
+        raise UsageError("PKCS#11 URI: a program as pin-source is not run; name a file")
     if uri.pin_source:
-        if uri.pin_source.startswith("|"):
-            raise UsageError("PKCS#11 URI: a program as pin-source is not run; name a file")
         secret = read_file(uri.pin_source.removeprefix("file:"), "PIN file").rstrip(b"\r\n")
-    elif passphrase is not None:
-        secret = passphrase()
-    else:
-        return None
+        return _decoded(secret, uri)
+    return uri.pin_value
+
+
+def _decoded(secret: bytes, uri: Pkcs11Uri) -> str:
     try:
         return secret.decode()
     except UnicodeDecodeError:

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from ophion_boot.core import depend
 from ophion_boot.core.trust import Trust
 from ophion_boot.core.trust_rules import Device
 from ophion_boot.core.verify import Verifier, VerifyError
@@ -21,6 +22,11 @@ from ophion.package.romfs import RomFile, is_romfs, list_romfs
 _INFO_BYTES = 4
 _SHA256 = 0x10
 _KEYHASH = 0x01
+_APP_IMAGE_MAGIC = b"\xe9"
+APP: int = depend.APP
+RUNTIME: int = depend.RUNTIME
+"""Image numbers."""
+
 TLV_NAMES = {
     0x01: "KEYHASH",
     0x02: "PUBKEY",
@@ -98,6 +104,11 @@ class ImageFile:
     def keyhash(self) -> bytes:
         """The KEYHASH TLV: which key signed; b"" if there is none."""
         return self._value(_KEYHASH)
+
+    @property
+    def number(self) -> int:
+        """Which of a device's images this is: RUNTIME for an ESP-IDF application image, else APP."""
+        return RUNTIME if self.payload.startswith(_APP_IMAGE_MAGIC) else APP
 
     def files(self) -> list[RomFile]:
         """The files of a ROMFS payload; no ROMFS, no files. Raises ImageError if it is damaged."""

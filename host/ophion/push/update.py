@@ -8,12 +8,10 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
-from ophion_boot.core.depend import APP, RUNTIME
 from smp.image_management import ImageState
 
 from ophion.errors import DeviceNotFound, LinkLost, OphionError, RevertedError, UsageError
-from ophion.package.espimage import is_app_image
-from ophion.package.image import ImageFile
+from ophion.package.image import APP, RUNTIME, ImageFile
 from ophion.push.events import (
     Confirmed,
     Connected,
@@ -70,7 +68,7 @@ async def push(
     images = [image] if isinstance(image, ImageFile) else list(image)
     if not all(item.hash for item in images):
         raise UsageError("the image carries no SHA-256 to name it by", "sign it with `ophion sign`")
-    if not images or len({image_number(item) for item in images}) < len(images):
+    if not images or len({item.number for item in images}) < len(images):
         raise UsageError("a release is one application, one runtime, or one of each")
     job = _Push(images, device, options or PushOptions())
     try:
@@ -86,7 +84,7 @@ class _Push:
 
     def __init__(self, images: Sequence[ImageFile], device: str, options: PushOptions) -> None:
         # The runtime first: alone it changes nothing for an application, the other way round it may.
-        self._images = sorted(images, key=image_number, reverse=True)
+        self._images = sorted(images, key=lambda image: image.number, reverse=True)
         self._device = device
         self._options = options
         self._link: Link | None = None
@@ -158,7 +156,7 @@ class _Push:
         for image in wanted:
             if image in missing:
                 await self._mark(link, image)
-            yield Marked("test", image.hash.hex(), image_number(image))
+            yield Marked("test", image.hash.hex(), image.number)
 
     async def _mark(self, link: Link, image: ImageFile) -> None:
         self._sent.discard(image.hash)  # a refusal means that it has to be sent again
@@ -166,7 +164,7 @@ class _Push:
 
     async def _upload(self, link: Link, image: ImageFile) -> AsyncGenerator[Event, None]:
         data = image.image
-        number = image_number(image)
+        number = image.number
         total = len(data)
         started = last = time.monotonic()
         start: int | None = None
@@ -241,7 +239,7 @@ class _Push:
                 states = await self._active_or_raise(link)
                 if states and all(state.confirmed for state in states):
                     for image in self._images:
-                        yield Confirmed(image.version_text, by, image_number(image))
+                        yield Confirmed(image.version_text, by, image.number)
                     return
                 if self._options.confirm and states:
                     await link.confirm()
@@ -290,7 +288,7 @@ class _Push:
 
     def _versions(self) -> str:
         """What is pushed, in words: 1.1.0, or 1.1.0 with runtime 2.0.0."""
-        texts = {image_number(image): image.version_text for image in self._images}
+        texts = {image.number: image.version_text for image in self._images}
         if APP not in texts:
             return f"runtime {texts[RUNTIME]}"
         return texts[APP] + (f" with runtime {texts[RUNTIME]}" if RUNTIME in texts else "")
@@ -307,11 +305,6 @@ class _Push:
         return Connected(self._device, link.mtu, link.buf_size)
 
 
-def image_number(image: ImageFile) -> int:
-    """Which of a device's images `image` is: RUNTIME for an ESP-IDF application image, else APP."""
-    return int(RUNTIME if is_app_image(image.payload) else APP)
-
-
 def _find(states: Sequence[ImageState], image: ImageFile) -> ImageState | None:
     return next((state for state in states if state.hash == image.hash), None)
 
@@ -323,7 +316,7 @@ def _is(states: Sequence[ImageState], image: ImageFile, flag: str) -> bool:
 
 def _running(image: ImageFile, state: ImageState | None) -> Running:
     confirmed = state is not None and bool(state.confirmed)
-    return Running(image.version_text, image.hash.hex(), confirmed, image_number(image))
+    return Running(image.version_text, image.hash.hex(), confirmed, image.number)
 
 
 def _progress(offset: int, total: int, rate: float, image: int) -> Uploading:

@@ -15,12 +15,13 @@ from ophion.errors import KeyFileError, UsageError
 from ophion.keys import Algorithm, PublicKey, Recipient
 
 _HALF_BYTES = 32
-_PUBLIC = {
+IMAGE_KEYS = {
     Algorithm.ED25519: Ed25519Public,
     Algorithm.P256: ECDSA256P1Public,
     Algorithm.RSA2048: RSAPublic,
     Algorithm.RSA3072: RSAPublic,
 }
+"""The types of key that sign images, and imgtool's class for each."""
 
 
 def imgtool_public(public: PublicKey) -> Any:
@@ -28,11 +29,11 @@ def imgtool_public(public: PublicKey) -> Any:
 
     Raises UsageError for RSA-4096: imgtool 2.5.0 has no TLV type for its signatures.
     """
-    kind = _PUBLIC.get(public.algorithm)
+    kind = IMAGE_KEYS.get(public.algorithm)
     if kind is None:
         raise UsageError(
             f"MCUboot images have no signature of type {public.algorithm.value}",
-            "sign images with " + ", ".join(item.value for item in _PUBLIC),
+            "sign images with " + ", ".join(item.value for item in IMAGE_KEYS),
         )
     return kind(load_der_public_key(public.der))
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ophion.build.espimage import app_image
 from ophion.build.layout import Layout, device_module
 from ophion.build.romfs import pack_romfs
-from ophion.package.espimage import app_image
 from ophion.sim.stage import product_files
 
 _DROM = 0x3C000020

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ophion.package.espimage import app_image
+from ophion.build.espimage import app_image
 
 HERE = Path(__file__).parent
 KEY = HERE.parent / "mcuboot" / "key-ed25519.pem"

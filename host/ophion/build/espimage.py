@@ -20,11 +20,6 @@ _WRITE_UNIT = 32
 _DATA_ALIGN = 4
 
 
-def is_app_image(payload: bytes) -> bool:
-    """True when `payload` starts as an application image does."""
-    return payload[:1] == bytes((MAGIC,))
-
-
 def app_image(segments: Sequence[tuple[int, bytes]], chip: int = CHIP_ESP32C3) -> bytes:
     """An application image of `segments` (load address, data), padded to whole write units of 32 bytes.
 
