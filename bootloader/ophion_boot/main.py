@@ -24,6 +24,8 @@ from ophion_boot.core.smp_os import GROUP as OS_GROUP
 from ophion_boot.core.smp_os import OsGroup
 from ophion_boot.core.smp_session import Session
 from ophion_boot.core.strategies import make
+from ophion_boot.core.trust import Trust
+from ophion_boot.core.trust_rules import Device as TrustDevice
 from ophion_boot.core.verify import Verifier
 from ophion_boot.fmt.image import version_text
 from ophion_boot.port.ble import BleServer
@@ -45,7 +47,7 @@ class Device:
         self.layout = layout
         self.log = EventLog(board.cells)
         self._buf = bytearray(layout["sector"])
-        self.verifier = Verifier(layout["keys"], self._buf)
+        self.verifier = Verifier(_trust(board, layout), self._buf)
         self.strategy = make(layout["strategy"], board.area, self._buf, layout["trials"], self.feed)
         ota = board.ota()
         self.runtime = Runtime(ota, layout["trials"]) if ota else None
@@ -76,8 +78,20 @@ class Device:
         changed = self.runtime is not None and self.runtime.confirm()
         if self.strategy.confirm() or changed:
             self.log.add("confirmed", self.boot.image.version, reason)
+            self._settle()
             return True
         return False
+
+    def _settle(self) -> None:
+        """What was confirmed says what is asked for from now on, the runtime for image number 1."""
+        self.verifier.confirmed(self.boot.image)
+        if self.runtime is None:
+            return
+        try:
+            area = self.runtime.active()
+            self.verifier.confirmed(self.verifier.verify(area, area.size, 1))
+        except (OSError, ValueError):
+            pass  # a runtime that came over a cable says nothing
 
     def on_trial(self) -> bool:
         """What runs goes back unless it is confirmed."""
@@ -95,7 +109,7 @@ class Device:
         groups = {
             OS_GROUP: OsGroup(inbox, reset),
             IMAGE_GROUP: ImageGroup(self._components(), self.verifier, self.confirm),
-            OPHION_GROUP: OphionGroup(self.info(), self.log, reset),
+            OPHION_GROUP: OphionGroup(self.info(), self.log, reset, self.verifier.trust, self.on_trial),
         }
         session = Session(groups, _BUF_SIZE, lambda reason: self.log.add("refused", "", reason))
         server = BleServer(self.board.radio(), self.layout["name"], inbox, session, self.restart, notify)
@@ -104,10 +118,10 @@ class Device:
 
     def _components(self) -> list[Component]:
         """What can be updated, by image number."""
-        upload = Upload(self.strategy, self._buf)
+        upload = Upload(self.strategy, self._buf, self.verifier)
         found = [Component(self.strategy, upload, not self.recovery, _ROMFS_MAGIC)]
         if self.runtime:
-            upload = Upload(self.runtime, self._buf)
+            upload = Upload(self.runtime, self._buf, self.verifier, 1)
             found.append(
                 Component(self.runtime, upload, True, _ESP_MAGIC, version_text(self.runtime.version))
             )
@@ -123,6 +137,12 @@ class Device:
             "mode": "recovery" if self.recovery else "app",
             "runtime": "MicroPython %d.%d.%d" % tuple(sys.implementation.version[:3]),
         }
+
+
+def _trust(board, layout: dict) -> Trust:  # type: ignore[no-untyped-def]
+    """What this device trusts: the keys and roots of its firmware, and what its cell adds."""
+    facts = TrustDevice(layout["hw"], sys.implementation.version[:3])
+    return Trust(layout["keys"], layout["roots"], board.cells, facts, layout["trust_cache"])
 
 
 class _Later:

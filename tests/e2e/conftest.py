@@ -63,12 +63,12 @@ class Bench:
     @contextlib.asynccontextmanager
     async def device(self, image=None, board="sim", **options):
         """A running `board` with `image` (bytes) in its primary slot; bleak's radio is its ether."""
+        options.setdefault("keys", [self.public.raw])
         sim = await Simulator.create(
             self.directory / "device",
             layout=board_layout(board),
             name=NAME,
             image=image,
-            keys=[self.public.raw],
             **options,
         )
         try:

@@ -1,9 +1,12 @@
 """Hardware ids and the least MicroPython, as protected TLVs of an image."""
 
 import pytest
-from ophion.errors import UsageError
-from ophion.package import parse_image
+from ophion.errors import UsageError, VerificationFailed
+from ophion.package import parse_image, verify_image
+from ophion.sign import SignOptions, sign
 from ophion.sign.claims import claim_tlvs
+from ophion.versions import parse_version
+from ophion_boot.fmt.claims import early_claims
 
 
 def protected(path):
@@ -49,3 +52,28 @@ def test_what_is_no_version_is_no_runtime(text):
 def test_nothing_claimed_is_no_tlv():
     assert claim_tlvs() == {}
     assert claim_tlvs(hardware=["x" * 64]) == {0x1A1: b"x" * 64}
+
+
+def test_a_header_with_room_repeats_the_claims(workshop, tool):
+    tlvs = claim_tlvs(hardware=["board-1"], runtime="1.25.0")
+    options = SignOptions(header_size=0x80, custom_tlvs=tlvs, security_counter=3)
+    image = sign(b"payload", parse_version("1.0.0"), workshop.signer, options)
+    seen = early_claims(image[:100], 0x80)
+    assert (seen.counter, seen.hardware, seen.runtime) == (3, ["board-1"], (1, 25, 0))
+    assert image[32 + 31 : 0x80] == b"\xff" * (0x80 - 63)
+    assert early_claims(image[:40], 0x80) is None, "a chunk that ends before tells nothing"
+    verify_image(parse_image(image), [workshop.public], hardware="board-1")
+    with pytest.raises(VerificationFailed, match="image for hardware board-1, this is board-2"):
+        verify_image(parse_image(image), [workshop.public], hardware="board-2")
+    path = workshop.folder / "early.bin"
+    path.write_bytes(image)
+    assert "correctly validated" in tool("imgtool", "verify", "-k", workshop.pub, path).stdout
+
+
+def test_a_header_without_room_or_claims_is_imgtools(workshop):
+    small = SignOptions(header_size=40, custom_tlvs=claim_tlvs(hardware=["board-1"]))
+    plain = SignOptions(header_size=0x80, security_counter=3)
+    for options in (small, plain):
+        image = sign(b"payload", parse_version("1.0.0"), workshop.signer, options)
+        assert image[32 : options.header_size] == b"\xff" * (options.header_size - 32)
+        assert early_claims(image, options.header_size) is None

@@ -36,8 +36,8 @@ OPTIONS = [
     (SignOptions(security_counter=0xFFFFFFFF), ["--security-counter", "0xffffffff"]),
     (SignOptions(dependencies=[Dependency(1, parse_version("2.0.1+3"))]), ["-d", "(1, 2.0.1+3)"]),
     (
-        SignOptions(custom_tlvs={0xA0: b"hello", 0x1A1: b""}, security_counter=7),
-        ["--custom-tlv", "0xa0", "hello", "--custom-tlv", "0x1a1", "", "--security-counter", "7"],
+        SignOptions(custom_tlvs={0xA0: b"hello", 0x2A1: b""}, security_counter=7),
+        ["--custom-tlv", "0xa0", "hello", "--custom-tlv", "0x2a1", "", "--security-counter", "7"],
     ),
 ]
 

@@ -109,12 +109,12 @@ class QuickVerifier(Verifier):
     Nine tenths of a cut test were Ed25519 over the same few images.
     """
 
-    def verify(self, area, max_size):
+    def verify(self, area, max_size, number=0):
         _, total, _, _, _ = self.read_layout(area, max_size)
         key = self.digest(area, total)
         if key not in _verdicts:
             try:
-                _verdicts[key] = Verifier.verify(self, area, max_size)
+                _verdicts[key] = Verifier.verify(self, area, max_size, number)
             except VerifyError as e:
                 _verdicts[key] = str(e)
         verdict = _verdicts[key]

@@ -114,3 +114,19 @@ def test_a_sample_of_changed_bits_is_refused():
         bad = bytearray(good)
         bad[bit >> 3] ^= 1 << (bit & 7)
         assert verdict(bad), bit
+
+
+def test_keys_of_other_types_sign_images_too_but_only_with_their_own_tlv():
+    key = read_file("key-ecdsa-p256-pub.raw")
+    keys = [(read_file("key-ecdsa-p256-keyhash.raw"), key)]
+    data = read_file("plain-ecdsa-p256.bin")
+    verifier = Verifier(keys, bytearray(SECTOR))
+    assert verifier.verify(area_of(data), MAX_SIZE).proof.key == key
+    assert "unknown key" in verdict(data)
+    kind = data.index(b"\x22\0", len(data) - 80)
+    for other, why in ((0x24, "signature is"), (0x20, "signature is"), (0x25, "no signature")):
+        wrong = data[:kind] + bytes((other,)) + data[kind + 1 :]
+        assert why in raises(VerifyError, verifier.verify, area_of(wrong), MAX_SIZE), other
+    changed = bytearray(data)
+    changed[-1] ^= 1
+    assert "signature: it does not match" in raises(VerifyError, verifier.verify, area_of(changed), MAX_SIZE)

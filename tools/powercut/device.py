@@ -24,7 +24,7 @@ class Approved(Verifier):
         Verifier.__init__(self, KEYS, buf)
         self._images = {image[:32]: image for image in images.values()}
 
-    def verify(self, area, max_size: int) -> Image:
+    def verify(self, area, max_size: int, number: int = 0) -> Image:
         head = bytearray(32)
         area.read(0, head)
         image = self._images.get(bytes(head))

@@ -40,6 +40,7 @@ class Bootloader:
 
     def __init__(self, strategy, verifier: Verifier, log: EventLog, runtime=None) -> None:  # type: ignore[no-untyped-def]
         self._strategy = strategy
+        self._verifier = verifier
         self._log = log
         self._runtime = runtime
         versions = {RUNTIME: runtime.version} if runtime else {}
@@ -72,7 +73,22 @@ class Bootloader:
         if image is None:
             self._give_up()
             return Boot(None, None, None, why)
+        self._settle(image)
         return Boot(image, self._strategy.active(), self._count_trial(), "")
+
+    def _settle(self, image: Image) -> None:
+        """The application that runs, if it is confirmed, says what is asked for from now on.
+
+        While a release is open its application may still go back, whatever its flags say.
+        """
+        try:
+            if self._strategy.on_trial() or (self._release and self._release.open()):
+                return
+        except OSError:
+            return
+        trouble = self._verifier.confirmed(image)
+        if trouble:
+            self._log.add("refused", "", trouble)
 
     def _on_trial(self, image: Image | None, why: str) -> Boot:
         """A new runtime runs: it repairs nothing, and leaves to the old one what does not work."""

@@ -5,7 +5,7 @@ The strategy knows how, the Verifier which; outcomes go into the event log.
 
 from ophion_boot.core.area import Area, AreaError
 from ophion_boot.core.decide import NAMES
-from ophion_boot.core.depend import unmet
+from ophion_boot.core.depend import APP, unmet
 from ophion_boot.core.eventlog import EventLog
 from ophion_boot.core.verify import Image, Verifier, VerifyError
 from ophion_boot.fmt import FormatError
@@ -25,10 +25,10 @@ class Installer:
         self._verifier = verifier
         self._versions = versions
 
-    def verified(self, area: Area) -> tuple[Image | None, str]:
+    def verified(self, area: Area, number: int = APP) -> tuple[Image | None, str]:
         """(Image, "") or (None, reason); a flash that cannot be read is a reason like any other."""
         try:
-            return self._verifier.verify(area, area.size), ""
+            return self._verifier.verify(area, area.size, number), ""
         except (VerifyError, AreaError) as e:
             return None, str(e)
         except OSError as e:

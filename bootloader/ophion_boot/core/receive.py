@@ -8,7 +8,7 @@ everything is refused before the first erase when the first chunk shows that it 
 import hashlib
 
 from ophion_boot.compat import const
-from ophion_boot.core.verify import hash_into
+from ophion_boot.core.verify import Verifier, VerifyError, hash_into
 from ophion_boot.fmt import FormatError
 from ophion_boot.fmt.image import Header
 
@@ -18,6 +18,7 @@ _INVALID_LENGTH = const(21)
 _INVALID_HEADER = const(22)
 _INVALID_MAGIC = const(23)
 _INVALID_HASH = const(24)
+_TOO_OLD = const(27)
 _TOO_LARGE = const(30)
 _OVERRUN = const(31)
 
@@ -31,10 +32,17 @@ class UploadError(ValueError):
 
 
 class Upload:
-    """Writes to where `strategy` stages an update; `buf` (a sector) is lent for reading back."""
+    """Writes to where `strategy` stages an update; `buf` (a sector) is lent for reading back.
 
-    def __init__(self, strategy, buf: bytearray) -> None:  # type: ignore[no-untyped-def]
+    `verifier` is asked what header and TLVs say of image `number`; None: nobody is, until it is wanted.
+    """
+
+    def __init__(  # type: ignore[no-untyped-def]
+        self, strategy, buf: bytearray, verifier: Verifier | None = None, number: int = 0
+    ) -> None:
         self._strategy = strategy
+        self._verifier = verifier
+        self._number = number
         self._buf = memoryview(buf)
         self._area = strategy.staged()
         self._tail = bytearray(self._area.write_size)
@@ -94,6 +102,7 @@ class Upload:
             raise UploadError(
                 _INVALID_HEADER, "header says %d bytes and TLVs, the upload %d" % (header.signed_size, size)
             )
+        self._foresee(data, header)
         self.close()
         self._strategy.begin_upload()
         self._size = size
@@ -144,5 +153,27 @@ class Upload:
             sha = hashlib.sha256()
             hash_into(sha, self._area, self._size, self._buf)
             response["match"] = sha.digest() == self._sha
+        size = self._size
         self.close()
+        if response.get("match", True):
+            self._preview(size)
         return response
+
+    def _foresee(self, data: bytes | memoryview, header: Header) -> None:
+        """Refuse an image for what its header shows, before anything is erased."""
+        if self._verifier is None:
+            return
+        try:
+            self._verifier.foresee(data, header, self._number)
+        except VerifyError as e:
+            raise UploadError(_TOO_OLD if e.old else _INVALID_HEADER, str(e))
+
+    def _preview(self, size: int) -> None:
+        """Refuse a complete image for what its TLVs say: they come last, so no earlier than now."""
+        if self._verifier is None:
+            return
+        try:
+            self._verifier.preview(self._area, size, self._number)
+        except VerifyError as e:
+            self._strategy.discard()
+            raise UploadError(_TOO_OLD if e.old else _INVALID_HASH, str(e))

@@ -162,7 +162,7 @@ class Release:
     def _new_runtime(self) -> tuple[Image | None, str]:
         if not self._runtime.looks_right():
             return None, "its payload is not an ESP-IDF application"
-        return self._installer.verified(self._runtime.other())
+        return self._installer.verified(self._runtime.other(), RUNTIME)
 
     def _runtime_needs(self, new: Image, app: Image | None) -> str:
         return unmet(new.protected, {APP: app.header.version}) if app else ""

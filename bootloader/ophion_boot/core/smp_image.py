@@ -23,9 +23,10 @@ _NO_FREE_SLOT = const(9)
 _INVALID_SLOT = const(14)
 _INVALID_HEADER = const(22)
 _INVALID_HASH = const(24)
+_TOO_OLD = const(27)
 _ALREADY_PENDING = const(28)
 _TEST_ACTIVE = const(33)
-_V1 = {8: 5, 9: 6, 14: 3, 20: 3, 21: 3, 22: 3, 23: 3, 24: 3, 28: 6, 30: 3, 31: 3, 33: 6}
+_V1 = {8: 5, 9: 6, 14: 3, 20: 3, 21: 3, 22: 3, 23: 3, 24: 3, 27: 6, 28: 6, 30: 3, 31: 3, 33: 6}
 # A client of a one-image device may name its only image 0, or 1 for "the second slot" (smpmgr --slot 1).
 _ALIAS = const(1)
 # Header flags under which the payload's first bytes say nothing; the second is the flags' second byte.
@@ -142,8 +143,12 @@ class ImageGroup:
             return
         strategy = component.strategy
         try:
-            self._verifier.verify(strategy.other(), strategy.max_image_size)
-        except (VerifyError, AreaError) as e:
+            self._verifier.verify(
+                strategy.other(), strategy.max_image_size, self._components.index(component)
+            )
+        except VerifyError as e:
+            raise refusal(_TOO_OLD if e.old else _INVALID_HASH, str(e))
+        except AreaError as e:
             raise refusal(_INVALID_HASH, str(e))
         for other in self._components:
             if other is not component and other.strategy.on_trial():

@@ -9,6 +9,7 @@ import struct
 
 from ophion_boot.compat import const
 from ophion_boot.fmt import FormatError
+from ophion_boot.fmt.key import ALGORITHMS
 
 _MAGIC = const(0x96F3B83D)
 _HEADER_BYTES = const(32)
@@ -26,7 +27,6 @@ _FLAGS_KNOWN = const(0x123)  # PIC, 2, RAM_LOAD, ROM_FIXED: allowed, and nothing
 
 _KEYHASH = const(0x01)
 _SHA256 = const(0x10)
-_ED25519 = const(0x24)
 _DEPENDENCY = const(0x40)
 
 # Types that MCUboot allows outside the signed area (its TLV allow list, the mend of
@@ -154,7 +154,7 @@ def find(entries: list[tuple[int, int, int]], kind: int) -> int:
 
 
 def signature_tlvs(entries: list[tuple[int, int, int]], area: bytes | bytearray) -> tuple[memoryview, ...]:
-    """The (digest, key hash, signature) memoryviews of an Ed25519 image, from its unprotected area.
+    """The (digest, key hash, signature) memoryviews of a signed image, from its unprotected area.
 
     Exactly one digest, one key hash and one signature, the key hash before the signature it chooses
     the key for (MCUboot image_validate.c reads them in that order). Raises FormatError.
@@ -162,9 +162,9 @@ def signature_tlvs(entries: list[tuple[int, int, int]], area: bytes | bytearray)
     for kind in (0x02,) + _WRAPPED_KEYS:
         if find(entries, kind) >= 0:
             raise FormatError("TLV type %#06x has no use in a plain image" % kind)
-    digest = _only(entries, _HASHES, _SHA256, 32, "digest")
-    signature = _only(entries, _SIGNATURES, _ED25519, 64, "signature")
-    key = _only(entries, (_KEYHASH,), _KEYHASH, 32, "key hash")
+    digest = _only(entries, _HASHES, (_SHA256,), (32, 32), "digest")
+    signature = _only_signature(entries)
+    key = _only(entries, (_KEYHASH,), (_KEYHASH,), (32, 32), "key hash")
     if find(entries, 0x25) >= 0:
         raise FormatError("TLV type 0x0025: pure signatures are not supported")
     if key > signature:
@@ -173,15 +173,29 @@ def signature_tlvs(entries: list[tuple[int, int, int]], area: bytes | bytearray)
     return tuple(view[entries[i][1] : entries[i][1] + entries[i][2]] for i in (digest, key, signature))
 
 
-def _only(entries: list[tuple[int, int, int]], family: tuple, wanted: int, length: int, name: str) -> int:
+def signature_kind(entries: list[tuple[int, int, int]]) -> int:
+    """The type of the one signature TLV, which says its algorithm (`fmt/key.py`); raises FormatError."""
+    return entries[_only_signature(entries)][0]
+
+
+def _only_signature(entries: list[tuple[int, int, int]]) -> int:
+    lengths = (0, 0xFFFF)
+    at = _only(entries, _SIGNATURES, _SIGNATURES, lengths, "signature")
+    return _only(entries, _SIGNATURES, _SIGNATURES, ALGORITHMS[entries[at][0]][4:], "signature")
+
+
+def _only(
+    entries: list[tuple[int, int, int]], family: tuple, wanted: tuple, lengths: tuple, name: str
+) -> int:
+    """Index of the only entry of `family`, which is one of `wanted`, from lengths[0] to lengths[1] bytes."""
     found = [i for i in range(len(entries)) if entries[i][0] in family]
     if not found:
         raise FormatError("no %s" % name)
     if len(found) > 1:
         raise FormatError("more than one %s" % name)
     kind, _, size = entries[found[0]]
-    if kind != wanted:
+    if kind not in wanted:
         raise FormatError("%s type %#06x is not supported" % (name, kind))
-    if size != length:
-        raise FormatError("%s is %d bytes, not %d" % (name, size, length))
+    if not lengths[0] <= size <= lengths[1]:
+        raise FormatError("%s is %d bytes, not %d" % (name, size, lengths[1]))
     return found[0]

@@ -18,7 +18,7 @@ _HEAD_BYTES = 16
 
 
 class FlashCells:
-    """Named byte strings in `area` (two sectors); all of them together must fit in half a sector."""
+    """Named byte strings in `area` (two sectors); all of them together must fit in one sector."""
 
     def __init__(self, area: Area) -> None:
         self._area = area
@@ -41,8 +41,8 @@ class FlashCells:
         values[name] = bytes(data)
         body = encode(values)
         size = self._padded(_HEAD_BYTES + len(body))
-        if size > self._sector // 2:
-            raise ValueError("cells of %d bytes do not fit in %d" % (size, self._sector // 2))
+        if size > self._sector:
+            raise ValueError("cells of %d bytes do not fit in %d" % (size, self._sector))
         if self._number == 0 or self._at + size > self._end:
             self._next_sector()
         number = self._number + 1

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,9 @@ from ophion_boot.core.journal import TRIALS_MAX
 from ophion_boot.core.runtime import room as payload_room
 from ophion_boot.core.strategies import NAMES as STRATEGIES
 from ophion_boot.core.strategies import strategy_class
+from ophion_boot.fmt import FormatError
+from ophion_boot.fmt.key import from_raw, key_hash
+from ophion_boot.fmt.statement import ROOTS, parse_chain
 
 from ophion.errors import InputError
 
@@ -29,8 +31,6 @@ _AREAS = ("state", "user")
 
 _RUNTIME_AREAS = ("otadata", "ota_0", "ota_1")
 """Areas of a board whose runtime can be updated too: all of them or none."""
-
-_SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")
 _NAME_MAX = 29
 """BLE name in a scan response of 31 bytes (Core specification, Supplement part A, 1.2)."""
 
@@ -60,6 +60,7 @@ class Layout:
     trials: int
     watchdog_ms: int
     recovery_s: int
+    trust_cache: bool
     areas: Mapping[str, AreaSpec]
 
     @property
@@ -97,13 +98,19 @@ def load_layout(path: Path) -> Layout:
 
 
 def device_module(
-    layout: Layout, name: str, keys: Sequence[bytes], runtime: Sequence[int] = (0, 0, 0, 0)
+    layout: Layout,
+    name: str,
+    keys: Sequence[bytes],
+    runtime: Sequence[int] = (0, 0, 0, 0),
+    roots: bytes = b"",
 ) -> str:
-    """Source of the device's module `ophion_layout`; `keys` are raw 32 byte Ed25519 public keys.
+    """Source of the device's module `ophion_layout`.
 
-    `runtime` is the version of the runtime that the module is frozen into.
+    `keys` are public keys that sign images without a chain, raw Ed25519 or as MCUboot hashes them; `roots`
+    is a chain file whose last root set the firmware holds, empty for none; `runtime` is the version of the
+    runtime that the module is frozen into. Raises LayoutError.
     """
-    pairs = [(hashlib.sha256(_SPKI_PREFIX + key).digest(), key) for key in keys]
+    pairs = [(key_hash(from_raw(key)), key) for key in keys]
     values = {
         "name": name,
         "hw": layout.hw,
@@ -116,9 +123,22 @@ def device_module(
         "recovery_s": layout.recovery_s,
         "areas": {key: (area.offset, area.size) for key, area in layout.areas.items()},
         "keys": pairs,
+        "roots": root_set(roots) if roots else None,
+        "trust_cache": layout.trust_cache,
     }
     lines = "".join(f"    {key!r}: {value!r},\n" for key, value in values.items())
     return f'"""Made by ophion from layout.toml: do not edit."""\n\nLAYOUT = {{\n{lines}}}\n'
+
+
+def root_set(data: bytes) -> dict[str, Any]:
+    """The last root set of a chain file, as the device's layout holds it. Raises LayoutError."""
+    try:
+        found = [statement for statement in parse_chain(data) if statement.role == ROOTS]
+    except FormatError as error:
+        raise LayoutError(f"root set: {error}") from error
+    if not found:
+        raise LayoutError("root set: the chain holds none")
+    return {"version": found[-1].version, "threshold": found[-1].threshold, "keys": found[-1].keys}
 
 
 def _layout(table: Mapping[str, Any]) -> Layout:
@@ -134,6 +154,7 @@ def _layout(table: Mapping[str, Any]) -> Layout:
         trials=_number(update, "update.trials"),
         watchdog_ms=_number(update, "update.watchdog_ms"),
         recovery_s=_number(update, "update.recovery_s"),
+        trust_cache=_flag(update, "update.trust_cache", True),
         areas={name: _area(areas, name) for name in areas},
     )
 
@@ -210,6 +231,13 @@ def _text(section: Mapping[str, Any], name: str) -> str:
     value = _entry(section, name)
     if not isinstance(value, str) or not value:
         raise LayoutError(f"{name} is not a text")
+    return value
+
+
+def _flag(section: Mapping[str, Any], name: str, default: bool) -> bool:
+    value = section.get(name.rpartition(".")[2], default)
+    if not isinstance(value, bool):
+        raise LayoutError(f"{name} is neither true nor false")
     return value
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from ophion.cli.draw import slots
-from ophion.cli.output import Json, plain, show, table
+from ophion.cli.draw import slots, trust_text
+from ophion.cli.output import Json, plain, plain_all, show, table
 from ophion.cli.session import TIMEOUT_S, Radio, Timeout, run_async
 
 if TYPE_CHECKING:
@@ -69,6 +70,39 @@ def images(ble: Ble, timeout: Timeout = TIMEOUT_S, radio: Radio = None, as_json:
 
     value = _with_link(ble, timeout, radio, work)
     show(as_json, {"images": value}, slots(value))
+
+
+@device.command("trust")
+def trust(ble: Ble, timeout: Timeout = TIMEOUT_S, radio: Radio = None, as_json: Json = False) -> None:
+    """Show what the device trusts, and what it asks of images at least."""
+
+    async def work(link: Link) -> dict[str, Any]:
+        return cast("dict[str, Any]", plain_all((await link.trust()).model_dump()))
+
+    value = _with_link(ble, timeout, radio, work)
+    show(as_json, value, trust_text(value))
+
+
+@device.command("deliver")
+def deliver(
+    chain: Annotated[
+        Path, typer.Argument(metavar="CHAIN", help="A chain file: rotation, revocation, roots.")
+    ],
+    ble: Ble,
+    timeout: Timeout = TIMEOUT_S,
+    radio: Radio = None,
+    as_json: Json = False,
+) -> None:
+    """Deliver the statements of a chain to the device, without an image."""
+    from ophion.keys.chain import load_chain
+
+    data = load_chain(chain).data
+
+    async def work(link: Link) -> list[str]:
+        return await link.deliver(data)
+
+    names = _with_link(ble, timeout, radio, work)
+    show(as_json, {"device": ble, "statements": names}, f"{ble} took {', '.join(names)}")
 
 
 @device.command("log")

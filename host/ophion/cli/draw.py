@@ -69,3 +69,20 @@ def _flags(header: dict[str, Any]) -> str:
 def _bar(size: int, total: int) -> str:
     filled = max(1, round(_BAR * size / total))
     return "#" * filled + "." * (_BAR - filled) + f" {100 * size // total} %"
+
+
+def trust_text(value: dict[str, Any]) -> str:
+    """What a device trusts (`ophion device trust`), as lines."""
+    lines = [f"plain keys    {value['keys']}"]
+    if value["roots"]:
+        roots = f"version {value['roots']}, {value['threshold']} of {len(value['rootkeys'])}"
+        lines.append(f"roots         {roots}: {' '.join(value['rootkeys'])}")
+    else:
+        lines.append("roots         none")
+    for number, floor in enumerate(value["images"]):
+        least = f"security counter {floor['counter']}, intermediate statement {floor['intermediate']}"
+        lines.append(f"image {number}       at least {least}")
+    for floor in value["issuers"]:
+        text = f"signing statement {floor['signing']} for image {floor['image']}"
+        lines.append(f"issuer        {floor['issuer'][:16]}: at least {text}")
+    return "\n".join([*lines, f"revoked keys  {value['revoked']}"])

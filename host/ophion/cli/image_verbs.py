@@ -11,6 +11,7 @@ from ophion.cli import sign_verb
 from ophion.cli.draw import picture
 from ophion.cli.output import Json, show
 from ophion.cli.sign_verb import MaxSize
+from ophion.errors import UsageError
 
 ImageArgument = Annotated[Path, typer.Argument(metavar="IMAGE", help="A signed image.")]
 
@@ -66,17 +67,34 @@ def inspect(image: ImageArgument, as_json: Json = False) -> None:
 def verify(
     image: ImageArgument,
     key: Annotated[
-        list[Path], typer.Option("--key", "-k", metavar="PUB", help="A public key that the device trusts.")
-    ],
+        list[Path] | None,
+        typer.Option("--key", "-k", metavar="PUB", help="A public key that the device trusts."),
+    ] = None,
+    roots: Annotated[
+        Path | None, typer.Option("--roots", metavar="CHAIN", help="The root set that the device holds.")
+    ] = None,
+    hardware: Annotated[
+        str, typer.Option("--hardware", metavar="ID", help="The device's hardware id (default: any).")
+    ] = "",
     max_size: MaxSize = None,
     as_json: Json = False,
 ) -> None:
     """Ask the device's own code whether it would run an image."""
+    from ophion.build.layout import root_set
+    from ophion.files import read_file
     from ophion.keys import load_public
     from ophion.package import load_image, verify_image
 
+    if not key and roots is None:
+        raise UsageError("nothing is trusted: give --key, or --roots")
     loaded = load_image(image)
-    verify_image(loaded, [load_public(path) for path in key], max_size)
+    verify_image(
+        loaded,
+        [load_public(path) for path in key or []],
+        max_size,
+        roots=root_set(read_file(roots, "root set")) if roots else None,
+        hardware=hardware,
+    )
     value = {
         "image": str(image),
         "verified": True,

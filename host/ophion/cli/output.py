@@ -69,3 +69,10 @@ def byte_count(text: str | int) -> int:
 def plain(value: Any) -> Any:
     """Bytes as hex, the rest as it is: for JSON."""
     return value.hex() if isinstance(value, bytes) else value
+
+
+def plain_all(value: Any) -> Any:
+    """The same for everything inside of lists and dicts."""
+    if isinstance(value, dict):
+        return {key: plain_all(item) for key, item in value.items()}
+    return [plain_all(item) for item in value] if isinstance(value, list) else plain(value)

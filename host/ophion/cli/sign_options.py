@@ -82,7 +82,7 @@ def _custom(words: list[str]) -> dict[int, bytes]:
         if number & _OURS_MASK == _OURS:
             raise UsageError(
                 f"custom TLV {number:#06x}: 0x01a0 to 0x01af are Ophion's own",
-                "see --hardware, --min-runtime",
+                "see --chain, --hardware, --min-runtime",
             )
         if number in found:
             raise UsageError(f"custom TLV {number:#06x} is given twice")

@@ -13,6 +13,8 @@ from ophion.cli.sign_options import read_options, read_version
 from ophion.errors import UsageError
 
 if TYPE_CHECKING:
+    from ophion.keys import PublicKey
+    from ophion.keys.chain import Chain
     from ophion.sign import SignOptions
     from ophion.versions import Version
 
@@ -43,6 +45,10 @@ Hardware = Annotated[
 ]
 Runtime = Annotated[
     str, typer.Option("--min-runtime", metavar="X.Y.Z", help="Only for this MicroPython or a newer one.")
+]
+ChainFile = Annotated[
+    Path | None,
+    typer.Option("--chain", metavar="CHAIN", help="Put the chain of the signing key into the image."),
 ]
 HeaderSize = Annotated[
     int, typer.Option(parser=byte_count, metavar="BYTES", help="Bytes before the payload.")
@@ -88,6 +94,7 @@ def sign_payload(
     custom_tlv: Custom = None,
     hardware: Hardware = None,
     min_runtime: Runtime = "",
+    chain: ChainFile = None,
     header_size: HeaderSize = 0x20,
     max_size: MaxSize = None,
     encrypt: Encrypt = None,
@@ -100,8 +107,10 @@ def sign_payload(
 ) -> None:
     """Make a signed MCUboot image of a payload."""
     from ophion.files import read_file
+    from ophion.keys.chain import load_chain
     from ophion.sign.claims import claim_tlvs
 
+    found = load_chain(chain) if chain else None
     _check_words(key, export_digest, import_signature, out)
     options = read_options(
         security_counter,
@@ -111,13 +120,13 @@ def sign_payload(
         max_size,
         encrypt,
         encrypt_keylen,
-        claim_tlvs(hardware=hardware or [], runtime=min_runtime),
+        claim_tlvs(found.data if found else b"", hardware or [], min_runtime),
     )
     data = read_file(payload, "payload")
     chosen = read_version(payload, version)
     if security_counter == "auto":
         options = options.with_counter(chosen.security_counter)
-    work = _Work(payload, data, chosen, options, force)
+    work = _Work(payload, data, chosen, options, found, force)
     if export_digest is not None:
         value, text = work.export(export_digest)
     else:
@@ -144,12 +153,19 @@ class _Work:
     """One payload with all that was asked of its image."""
 
     def __init__(
-        self, path: Path, payload: bytes, version: Version, options: SignOptions, force: bool
+        self,
+        path: Path,
+        payload: bytes,
+        version: Version,
+        options: SignOptions,
+        chain: Chain | None,
+        force: bool,
     ) -> None:
         self._path = path
         self._payload = payload
         self._version = version
         self._options = options
+        self._chain = chain
         self._force = force
 
     def export(self, target: Path) -> tuple[dict[str, Any], str]:
@@ -179,10 +195,12 @@ class _Work:
         source = passphrase_source(passphrase_file)
         if signature is None:
             signer = open_signer(key, source)
+            self._check_chain(signer.public)
             image = sign(self._payload, self._version, signer, self._options)
             public = signer.public
         else:
             public, made = _outside(key, signature, digest, passphrase_file)
+            self._check_chain(public)
             image = assemble(self._payload, self._version, public, made, self._options)
         target = out or self._path.with_suffix(".bin")
         write_image(target, image, self._path, force=self._force)
@@ -196,6 +214,11 @@ class _Work:
             "encrypted": self._options.recipient is not None,
         }
         return value, f"{target}  {len(image)} bytes, version {self._version}, hash {digest.hex()[:16]}..."
+
+    def _check_chain(self, public: PublicKey) -> None:
+        """An image whose chain is for another key would be refused by every device."""
+        if self._chain is not None:
+            self._chain.check_signs_with(public)
 
 
 def _outside(key: str, signature: Path, digest: bytes, passphrase_file: Path | None) -> tuple[Any, bytes]:

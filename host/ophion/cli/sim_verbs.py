@@ -46,6 +46,10 @@ def sim(
     key: Annotated[
         list[Path] | None, typer.Option("--key", "-k", metavar="PUB", help="New device: key it trusts.")
     ] = None,
+    roots: Annotated[
+        Path | None,
+        typer.Option("--roots", metavar="CHAIN", help="New device: root set that it trusts."),
+    ] = None,
     layout: Annotated[
         Path | None, typer.Option(metavar="TOML", help="New device: flash map, instead of --board.")
     ] = None,
@@ -63,22 +67,26 @@ def sim(
 ) -> None:
     """Run a simulated device until Ctrl-C: real MicroPython, a flash file, a Bluetooth radio.
 
-    A folder without a device gets a new one, for which --image and --key are needed.
+    A folder without a device gets a new one, for which --image and --key (or --roots) are needed.
     """
     from ophion.build.boards import board_layout
     from ophion.keys import load_public, refuse_sample
+    from ophion.keys.chain import load_chain
     from ophion.package import load_image
     from ophion.sim import Cut, Simulator
 
     fresh = new or not (folder / "sim.json").exists()
-    if not fresh and (image or golden or key or layout):
+    if not fresh and (image or golden or key or roots or layout):
         raise UsageError(f"{folder} holds a device already", "add --new to replace it")
-    if fresh and not key:
+    if fresh and not key and not roots:
         raise UsageError("a new device needs a key to trust", "ophion sim --image IMAGE --key KEY.pub")
     keys = [load_public(path) for path in key or []]
     for public in keys:
         refuse_sample(public)
     data = load_image(image).image if image else None
+    root_set = load_chain(roots) if roots else None
+    if root_set is not None:
+        root_set.refuse_samples()
     factory = load_image(golden).image if golden else None
 
     async def work() -> None:
@@ -89,7 +97,8 @@ def sim(
                 name=name,
                 image=data,
                 golden=factory,
-                keys=[public.raw for public in keys],
+                keys=[public.mcuboot for public in keys],
+                roots=root_set.data if root_set else b"",
                 micropython=micropython,
             )
         else:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+from ophion_boot.fmt import FormatError
+from ophion_boot.fmt.claims import CHAIN, HARDWARE, RUNTIME, Claims
+from ophion_boot.fmt.statement import parse_chain
 
 from ophion.errors import ImageError
 from ophion.package.image import ImageFile, Tlv
@@ -43,7 +48,27 @@ def tlv_meaning(tlv: Tlv) -> str:
         build = int.from_bytes(value[8:12], "little")
         text = f"image {value[0]} at least {major}.{minor}.{revision}"
         return f"{text}+{build}" if build else text
+    if tlv.kind in _OURS and tlv.protected:
+        try:
+            return _OURS[tlv.kind](Claims([(tlv.kind, value)]))
+        except FormatError as error:
+            return f"{error}"
     return value.hex()
+
+
+def chain_words(data: bytes) -> str:
+    """The statements of a chain in words, or what is wrong with it."""
+    try:
+        return ", ".join(statement.name() for statement in parse_chain(data))
+    except FormatError as error:
+        return str(error)
+
+
+_OURS: dict[int, Callable[[Claims], str]] = {
+    CHAIN: lambda claims: chain_words(claims.chain),
+    HARDWARE: lambda claims: "for hardware " + ", ".join(claims.hardware),
+    RUNTIME: lambda claims: "MicroPython {}.{}.{} at least".format(*(claims.runtime or (0, 0, 0))),
+}
 
 
 def _area(image: ImageFile, protected: bool) -> dict[str, Any]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Any
 
 from ophion_boot.core import depend
+from ophion_boot.core.trust import Trust
+from ophion_boot.core.trust_rules import Device
 from ophion_boot.core.verify import Verifier, VerifyError
 from ophion_boot.fmt import FormatError
 from ophion_boot.fmt.image import Header, signature_tlvs
@@ -40,8 +43,11 @@ TLV_NAMES = {
     0x60: "BOOT_RECORD",
     0x74: "UUID_VID",
     0x75: "UUID_CID",
+    0x1A0: "CHAIN",
+    0x1A1: "HARDWARE",
+    0x1A2: "MIN_RUNTIME",
 }
-"""Names as `imgtool dumpinfo` prints them."""
+"""Names as `imgtool dumpinfo` prints them, then our own (SPEC.md 8.2)."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +147,7 @@ def parse_image(data: bytes, where: str = "image") -> ImageFile:
         needed = header.signed_size + _INFO_BYTES
         if needed > len(data):
             raise FormatError(f"truncated: {len(data)} bytes, the header promises at least {needed}")
-        layout = _verifier([]).read_layout(MemoryFlash(data).area(), len(data))
+        layout = Verifier([], bytearray(SECTOR_BYTES)).read_layout(MemoryFlash(data).area(), len(data))
     except (FormatError, VerifyError) as error:
         raise ImageError(f"{where}: {error}") from None
     header, total, protected, entries, block = layout
@@ -167,21 +173,26 @@ def parse_image(data: bytes, where: str = "image") -> ImageFile:
     )
 
 
-def verify_image(image: ImageFile, keys: list[PublicKey], max_size: int | None = None) -> None:
-    """Return if a device that trusts `keys` would run `image`; the answer comes from the device's own code.
+def verify_image(
+    image: ImageFile,
+    keys: list[PublicKey],
+    max_size: int | None = None,
+    *,
+    roots: dict[str, Any] | None = None,
+    hardware: str = "",
+) -> None:
+    """Return if a fresh device that trusts `keys` would run `image`; the answer is its own code's.
 
-    `max_size` is the most bytes that its slot takes. Raises VerificationFailed with the device's reason.
+    `max_size` is the most bytes that its slot takes, `roots` the root set that it holds
+    (`ophion.build.layout.root_set`), `hardware` its hardware id ("": any). Raises VerificationFailed with the
+    device's reason.
     """
     if max_size is not None and image.size > max_size:
         raise VerificationFailed(
             f"the image is {image.size} bytes, the slot takes {max_size}", "make the payload smaller"
         )
     try:
-        trusted = [(key.keyhash, key.raw) for key in keys]
-        _verifier(trusted).verify(MemoryFlash(image.data).area(), image.size)
+        trust = Trust([(key.keyhash, key.mcuboot) for key in keys], roots, device=Device(hardware))
+        Verifier(trust, bytearray(SECTOR_BYTES)).verify(MemoryFlash(image.data).area(), image.size)
     except VerifyError as error:
         raise VerificationFailed(f"a device would refuse this image: {error}") from None
-
-
-def _verifier(keys: list[tuple[bytes, bytes]]) -> Verifier:
-    return Verifier(keys, bytearray(SECTOR_BYTES))

@@ -17,6 +17,9 @@ class OphionRc(IntEnum):
 
     OK = 0
     UNKNOWN = 1
+    IMAGE_ON_TRIAL = 2
+    STATEMENT_REFUSED = 3
+    STATEMENT_TOO_OLD = 4
 
 
 class ErrorV1(error.ErrorV1):
@@ -102,3 +105,74 @@ class RecoveryWrite(message.WriteRequest):
     _Response: ClassVar[Any] = RecoveryResponse
     _ErrorV1: ClassVar[Any] = ErrorV1
     _ErrorV2: ClassVar[Any] = ErrorV2
+
+
+class ImageFloor(BaseModel):
+    """The least security counter and intermediate statement version for one image number."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    counter: int
+    intermediate: int
+
+
+class IssuerFloor(BaseModel):
+    """The least version of a signing key statement by `issuer` (hash of an intermediate key) for an image."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    issuer: bytes
+    image: int
+    signing: int
+
+
+class TrustResponse(message.ReadResponse):
+    """What the device trusts, and what it asks for at least.
+
+    `roots` is the version of its root set (0: none), `rootkeys` the first 8 bytes of the hashes of its keys,
+    `keys` how many keys may sign without a chain, `revoked` how many it refuses; `images` by image number.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    _GROUP_ID = GROUP
+    _COMMAND_ID = 10
+
+    roots: int
+    threshold: int
+    rootkeys: list[bytes]
+    keys: int
+    images: list[ImageFloor]
+    issuers: list[IssuerFloor]
+    revoked: int
+
+
+class TrustRead(message.ReadRequest):
+    """Ask what the device trusts."""
+
+    _GROUP_ID = GROUP
+    _COMMAND_ID = 10
+    _Response: ClassVar[Any] = TrustResponse
+    _ErrorV1: ClassVar[Any] = ErrorV1
+    _ErrorV2: ClassVar[Any] = ErrorV2
+
+
+class StatementsResponse(message.WriteResponse):
+    """The device took the statements: their names."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    _GROUP_ID = GROUP
+    _COMMAND_ID = 10
+
+    statements: list[str]
+
+
+class StatementsWrite(message.WriteRequest):
+    """Deliver the statements of a chain."""
+
+    _GROUP_ID = GROUP
+    _COMMAND_ID = 10
+    _Response: ClassVar[Any] = StatementsResponse
+    _ErrorV1: ClassVar[Any] = ErrorV1
+    _ErrorV2: ClassVar[Any] = ErrorV2
+
+    data: bytes

@@ -22,7 +22,17 @@ from smpclient.transport.ble import SMPBLETransportDeviceNotFound, SMPBLETranspo
 
 from ophion.errors import DeviceNotFound, LinkLost, OphionError, RefusedError
 from ophion.push.ble import BleTransport
-from ophion.push.group64 import InfoRead, InfoResponse, LogEntry, LogRead, RecoveryWrite
+from ophion.push.group64 import GROUP as OPHION_GROUP
+from ophion.push.group64 import (
+    InfoRead,
+    InfoResponse,
+    LogEntry,
+    LogRead,
+    RecoveryWrite,
+    StatementsWrite,
+    TrustRead,
+    TrustResponse,
+)
 from ophion.push.refusal import GENERIC, refusal
 
 CONNECT_TIMEOUT_S = 15.0
@@ -138,6 +148,18 @@ class Link:
             return []
         return list(answer.log)
 
+    async def trust(self) -> TrustResponse:
+        """What the device trusts, and what it asks of images at least (group 64)."""
+        answer: TrustResponse = await self._request(TrustRead(), "what it trusts")
+        return answer
+
+    async def deliver(self, statements: bytes) -> list[str]:
+        """Deliver the statements of a chain (`ophion.keys.chain`); returns what the device calls them."""
+        answer = await self._request(
+            StatementsWrite(data=statements), "the statements", SLOW_ANSWER_TIMEOUT_S
+        )
+        return list(answer.statements)
+
     async def wait_gone(self, timeout_s: float) -> bool:
         """Wait until the device ends the connection; False when it did not in time."""
         return await self._transport.wait_disconnected(timeout_s)
@@ -167,7 +189,7 @@ class Link:
         if isinstance(answer, ErrorV1):
             return refusal(action, GENERIC, int(answer.rc), answer.rsn or "")
         reason = ""
-        if group == 1:
+        if group in (1, OPHION_GROUP):
             try:
                 refused = [entry for entry in await self.log() if entry.event == "refused"]
                 reason = refused[-1].reason if refused else ""

@@ -9,18 +9,26 @@ from smp.image_management import IMG_MGMT_ERR
 from smp.os_management import OS_MGMT_RET_RC
 
 from ophion.errors import RefusedError
+from ophion.push.group64 import GROUP as OPHION_GROUP
+from ophion.push.group64 import OphionRc
 
 GENERIC = -1
 _IMAGE_GROUP = 1
 _GROUPS: dict[int, tuple[str, type[IntEnum]]] = {
     0: ("OS", OS_MGMT_RET_RC),
     _IMAGE_GROUP: ("image", IMG_MGMT_ERR),
+    OPHION_GROUP: ("Ophion", OphionRc),
 }
 _HINTS: dict[tuple[int, int], str] = {
     (_IMAGE_GROUP, IMG_MGMT_ERR.NO_FREE_SLOT): (
         "an update waits or runs on trial: `ophion device reset`, or `ophion device confirm`, then try again"
     ),
     (_IMAGE_GROUP, IMG_MGMT_ERR.IMAGE_ALREADY_PENDING): "restart it first: `ophion device reset`",
+    (_IMAGE_GROUP, IMG_MGMT_ERR.CURRENT_VERSION_IS_NEWER): (
+        "sign with the current key and a security counter that is not lower: see `ophion device trust`"
+    ),
+    (OPHION_GROUP, OphionRc.IMAGE_ON_TRIAL): "confirm it (`ophion device confirm`), then deliver again",
+    (OPHION_GROUP, OphionRc.STATEMENT_TOO_OLD): "see `ophion device trust` and `ophion keys chain show`",
     (_IMAGE_GROUP, IMG_MGMT_ERR.INVALID_IMAGE_TOO_LARGE): "make the payload smaller",
     (_IMAGE_GROUP, IMG_MGMT_ERR.INVALID_HASH): (
         "check the file with `ophion verify IMAGE --key PUB`, with the public key that the device has"

@@ -1,15 +1,28 @@
-"""What an image says about itself beside MCUboot's fields: which hardware and which MicroPython it is for."""
+"""What an image says about itself beside MCUboot's fields: chain, hardware, MicroPython (SPEC.md 8.2)."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from ophion_boot.fmt import FormatError
+from ophion_boot.fmt.claims import CHAIN, COUNTER, EARLY_MAGIC, HARDWARE, RUNTIME, Claims
 
 from ophion.errors import UsageError
 from ophion.versions import parse_version
 
-CHAIN, HARDWARE, RUNTIME = 0x01A0, 0x01A1, 0x01A2
-_HARDWARE_MAX = 64
+
+def early_area(tlvs: Mapping[int, bytes], counter: int | None, room: int) -> bytes:
+    """What a header with `room` bytes behind its 32 repeats of the claims; empty when there is no room or no
+    claim of ours. A device refuses an upload by it before it erases anything (SPEC.md 8.2)."""
+    entries = [(kind, value) for kind, value in tlvs.items() if kind in (HARDWARE, RUNTIME)]
+    if not entries:
+        return b""
+    if counter is not None:
+        entries.insert(0, (COUNTER, struct.pack("<I", counter)))
+    body = b"".join(struct.pack("<HH", kind, len(value)) + value for kind, value in entries)
+    area = struct.pack("<HH", EARLY_MAGIC, 4 + len(body)) + body
+    return area if len(area) <= room else b""
 
 
 def claim_tlvs(chain: bytes = b"", hardware: Sequence[str] = (), runtime: str = "") -> dict[int, bytes]:
@@ -22,12 +35,12 @@ def claim_tlvs(chain: bytes = b"", hardware: Sequence[str] = (), runtime: str = 
     if chain:
         found[CHAIN] = chain
     if hardware:
-        names = ",".join(hardware)
-        plain = all(0x20 < ord(char) < 0x7F for char in names)
-        if "" in names.split(",") or len(names) > _HARDWARE_MAX or not plain:
-            raise UsageError(f"hardware ids are not 1 to {_HARDWARE_MAX} printable characters")
-        found[HARDWARE] = names.encode()
+        found[HARDWARE] = ",".join(hardware).encode()
     if runtime:
         version = parse_version(runtime)
         found[RUNTIME] = struct.pack("<BBH", version.major, version.minor, version.revision)
+    try:
+        Claims(list(found.items()))
+    except FormatError as error:
+        raise UsageError(str(error)) from None
     return found

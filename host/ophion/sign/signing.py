@@ -17,8 +17,9 @@ from imgtool.version import SemiSemVersion
 from ophion.errors import InputError, UsageError
 from ophion.files import read_file, write_file
 from ophion.keys import PublicKey, Signer
+from ophion.sign.claims import early_area
 from ophion.sign.formats import imgtool_public, imgtool_recipient
-from ophion.sign.options import SignOptions
+from ophion.sign.options import HEADER_BYTES, SignOptions
 from ophion.versions import Version
 
 ALIGN_BYTES = 4
@@ -96,6 +97,11 @@ def _layout(
     )
     try:
         image.load_compressed(payload, b"")
+        room = options.header_size - HEADER_BYTES
+        early = early_area(options.custom_tlvs, options.security_counter, room)
+        if early:
+            loaded = bytes(image.payload)
+            image.payload = loaded[:HEADER_BYTES] + early + loaded[HEADER_BYTES + len(early) :]
         image.create(
             None,
             "hash",

@@ -23,12 +23,14 @@ def runtime_image(
     keys: Sequence[bytes],
     version: Sequence[int],
     files: Mapping[str, bytes] | None = None,
+    roots: bytes = b"",
 ) -> bytes:
-    """The application image for `layout`; `keys` are raw public keys that it trusts, `version` four numbers.
+    """The application image for `layout`; `keys` are public keys and `roots` a chain file with the root set
+    that it trusts, `version` four numbers.
 
     `files` ({name: content}) are frozen too and win over the product's own.
     """
     frozen = product_files()
-    frozen["ophion_layout.py"] = device_module(layout, name, keys, version).encode()
+    frozen["ophion_layout.py"] = device_module(layout, name, keys, version, roots).encode()
     frozen.update(files or {})
     return app_image([(_DROM, pack_romfs(frozen))])

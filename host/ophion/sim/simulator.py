@@ -75,6 +75,7 @@ class Simulator:
         image: bytes | None = None,
         golden: bytes | None = None,
         keys: Sequence[bytes] = (),
+        roots: bytes = b"",
         files: Mapping[str, bytes] | None = None,
         runtime: Sequence[int] = (1, 0, 0, 0),
         flash_size: int = 1 << 20,
@@ -87,11 +88,11 @@ class Simulator:
 
         A board with an area `golden` gets its factory image there: `golden`, or else `image`.
 
-        `layout` is a board's layout.toml, from which and from `keys` (raw public keys) the frozen
-        `ophion_layout.py` is made; bootloader and firmware library are frozen with it. Without it,
-        only the stand-ins for the chip are. `files` ({name: content}) are added to either, and win.
-        A board whose runtime is a component of its own gets all that as an image in its first app
-        partition, called version `runtime`.
+        `layout` is a board's layout.toml, from which and from `keys` (public keys) and `roots` (a chain file
+        with a root set) the frozen `ophion_layout.py` is made; bootloader and firmware library are frozen
+        with it. Without it, only the stand-ins for the chip are. `files` ({name: content}) are added to
+        either, and win. A board whose runtime is a component of its own gets all that as an image in its
+        first app partition, called version `runtime`.
         """
         sector, write_size = 4096, 4
         places = [("the primary area", 0, flash_size, image)]
@@ -106,11 +107,11 @@ class Simulator:
             if spec.has_runtime:
                 from ophion.sim.firmware import runtime_image
 
-                contents["ota_0"] = runtime_image(spec, name, keys, runtime, files)
+                contents["ota_0"] = runtime_image(spec, name, keys, runtime, files, roots)
                 frozen = stand_ins()
                 table = partitions(spec)
             else:
-                made = {"ophion_layout.py": device_module(spec, name, list(keys), runtime).encode()}
+                made = {"ophion_layout.py": device_module(spec, name, list(keys), runtime, roots).encode()}
                 frozen = {**device_files(), **made, **(files or {})}
             places = [
                 (f"areas.{key}", spec.areas[key].offset, spec.areas[key].size, data)

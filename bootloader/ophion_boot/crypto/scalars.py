@@ -1,0 +1,130 @@
+"""Scalars and schedules of point multiplications, shared by both curves and both kinds of arithmetic.
+
+A schedule is a sequence of byte pairs (step, index): DOUBLE `index` times, or add or subtract the entry
+`index` of a table. Three sorts of table are named in it:
+- windows: the odd multiples 1, 3, ... 15 of up to two points, entry 8 * point + (digit >> 1),
+  for signed digits of 5 bits (width-w non-adjacent form; Moeller 2001);
+- base and key: a signed comb of 7 teeth, 37 apart (Lim and Lee 1994; all digits +1 or -1 as in Hamburg
+  2012), 64 entries: entry i is 2^222 P plus, for each tooth t below 6, 2^(37 t) P or its negative,
+  as bit t of i is 1 or 0. `base` belongs to the curve's generator, `key` to a known public key.
+"""
+
+from ophion_boot.compat import const
+
+DOUBLE = 0
+ADD_WINDOW = 1
+SUB_WINDOW = 2
+ADD_BASE = 3
+SUB_BASE = 4
+ADD_KEY = 5
+SUB_KEY = 6
+
+ENTRIES = 64  # of a comb table
+TEETH = 7
+SPACING = 37
+
+_WIDTH = const(5)
+_SPACING = const(37)
+_BITS = const(259)  # teeth times spacing
+_ALL_PLUS = (1 << 259) - 1
+_LOWEST_BITS = ((1 << 296) - 1) // 255
+
+
+def inverse(a: int, m: int) -> int:
+    """1 / a modulo `m` for 0 < a < m without a common factor; 0 when there is one.
+
+    Extended Euclid, because `pow(a, -1, m)` answers 0 on MicroPython. Its time depends on `a`.
+    """
+    r, s, u, v = m, a, 0, 1
+    while s > 1:
+        q = r // s
+        r, s = s, r - q * s
+        u, v = v, u - q * v
+    if not s:
+        return 0
+    return v % m
+
+
+def signed_digits(n: int) -> list[tuple[int, int]]:
+    """The non-adjacent form of n >= 0: (place, digit), lowest place first, digits odd and below 16."""
+    size = len("%x" % n) // 2 + 1
+    data = n.to_bytes(size + 2, "little")
+    size *= 8
+    digits = []
+    carry = at = 0
+    while at <= size:
+        byte = at >> 3
+        bits = (data[byte] | data[byte + 1] << 8) >> (at & 7)
+        if (bits & 1) == carry:
+            at += 1
+            continue
+        digit = (bits & 31) + carry
+        carry = digit >> 4
+        digits.append((at, digit - (carry << _WIDTH)))
+        at += _WIDTH
+    return digits
+
+
+def comb_digits(k: int, order: int) -> bytes:
+    """The 37 columns of 0 <= k < order < 2^257 (order odd), highest first: tooth t is bit t."""
+    if not k & 1:
+        k += order
+    # A digit of text is a byte: its lowest bit is the digit, and 37 of them are one row of teeth.
+    text = bin(k + _ALL_PLUS >> 1 | 1 << _BITS).encode()
+    columns = 0
+    for at in range(3, 3 + _BITS, _SPACING):
+        columns = (columns << 1) + (int.from_bytes(text[at : at + _SPACING], "big") & _LOWEST_BITS)
+    return columns.to_bytes(_SPACING, "big")
+
+
+def schedule(
+    windows: list[int] | tuple, order: int, base: int | None = None, key: int | None = None
+) -> bytearray:
+    """Steps that sum each of `windows` times its point, `base` times the generator, `key` times the key.
+
+    Window scalars may be negative; the others are in 0 ... order - 1.
+    """
+    at_place: dict[int, bytes] = {}
+    point = 0
+    for n in windows:
+        for place, digit in signed_digits(abs(n)):
+            step = bytes((SUB_WINDOW if (digit < 0) != (n < 0) else ADD_WINDOW, point + (abs(digit) >> 1)))
+            at_place[place] = at_place.get(place, b"") + step
+        point += 8
+    for kind, k in ((ADD_BASE, base), (ADD_KEY, key)):
+        if k is not None:
+            place = _SPACING
+            for teeth in comb_digits(k, order):
+                place -= 1
+                step = bytes((kind, teeth - 64) if teeth & 64 else (kind + 1, 63 - teeth))
+                at_place[place] = at_place.get(place, b"") + step
+    steps = bytearray()
+    above = max(at_place) if at_place else 0
+    for place in sorted(at_place, reverse=True):
+        if above > place:
+            steps.append(DOUBLE)
+            steps.append(above - place)
+        steps += at_place[place]
+        above = place
+    if above:
+        steps.append(DOUBLE)
+        steps.append(above)
+    return steps
+
+
+def regular_schedule(k: int) -> bytearray:
+    """Steps for odd `k` < 2^256 times one point whose kind and number are the same for every `k`.
+
+    64 digits of 4 bits, all odd (Joye and Tunstall 2009); the entries that are read do depend on `k`.
+    """
+    steps = bytearray()
+    bits = (k >> 1 | 1 << 255).to_bytes(33, "little")
+    for at in range(252, -4, -4):
+        value = bits[at >> 3] >> (at & 7) & 15
+        if steps:
+            steps.append(DOUBLE)
+            steps.append(4)
+        negative = value < 8
+        steps.append(ADD_WINDOW + negative)
+        steps.append(7 - value if negative else value - 8)
+    return steps
