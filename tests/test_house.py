@@ -174,6 +174,42 @@ def test_every_section_of_the_spec_names_tests_that_are_there():
             assert any(f"def {function}(" in files[name] for name in named), (heading, function)
 
 
+def test_the_rules_of_trust_in_the_spec_are_the_codes():
+    from ophion_boot.core.trust_rules import RULES
+
+    words = {True: "yes", False: "no"}
+    section = SPEC.split("### 8.5")[1].split("### 8.6")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ") and "gone on" not in line]
+    assert rows == [f"| {name} | {words[old]} | {words[spared]} |" for name, _, old, spared in RULES]
+
+
+def test_the_keys_and_limits_of_trust_in_the_spec_are_the_codes():
+    from ophion_boot.core import trust_cell
+    from ophion_boot.fmt import statement
+    from ophion_boot.fmt.key import ALGORITHMS
+
+    section = SPEC.split("### 8.1")[1].split("### 8.2")[0]
+    rows = re.findall(
+        r"^\| (0x\w\w) \| (.+?) \| .+? \| (\d+) \| .*?(?:(\d+) to )?(\d+) bytes.* \|$", section, re.M
+    )
+    found = {
+        int(code, 16): (name, int(size), int(least or most), int(most))
+        for code, name, size, least, most in rows
+    }
+    assert found == {code: (row[0], row[1], row[4], row[5]) for code, row in ALGORITHMS.items()}
+    for text in (
+        f"At most {statement.STATEMENTS_MAX} statements and {statement.CHAIN_MAX} bytes",
+        f"At most {statement.STATEMENT_MAX} bytes.",
+        f"number of keys (1 to {statement.ROOTS_MAX})",
+        f"u8 number (1 to {statement.SIGNATURES_MAX})",
+        f"revoked ({trust_cell.REVOKED_MAX} at most)",
+        f"({trust_cell.PATH_MAX} at most, {trust_cell.PATH_BYTES_MAX} bytes;",
+        f"each of the last {trust_cell.ISSUERS_MAX}\nissuers",
+        f'`"known"`, at most {trust_cell.KNOWN_MAX}',
+    ):
+        assert text in SPEC, text
+
+
 def test_the_events_of_the_spec_are_the_codes():
     code = "".join(path.read_text() for path in python_files("bootloader", "firmware"))
     events = re.search(r"^Events: (.+)\.$", SPEC, re.M).group(1).split(", ")

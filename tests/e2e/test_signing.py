@@ -46,7 +46,7 @@ def sessions():
         part.split("```console\n")[1].split("```")[0] for part in DOCUMENT.split("<!-- session -->")[1:]
     ]
     lines = [line for block in blocks for line in block.splitlines()]
-    assert len(blocks) == 6 and all(line.startswith("$ ") for line in lines) and len(lines) > 25
+    assert len(blocks) == 8 and all(line.startswith("$ ") for line in lines) and len(lines) > 25
     return "\n".join(line.removeprefix("$ ") for line in lines)
 
 

@@ -6,13 +6,17 @@ import sys
 from contextlib import aclosing
 
 import pytest
+from ophion.build.boards import board_layout
+from ophion.build.layout import load_layout
 from ophion.errors import RefusedError
 from ophion.keys import generate, open_signer
-from ophion.keys.chain import INTERMEDIATE, SIGNING, Chain, key_statement, revocation, root_set
+from ophion.keys.chain import INTERMEDIATE, SIGNING, Chain, KeyLimits, key_statement, revocation, root_set
 from ophion.package import load_image
 from ophion.push import Confirmed, Link, push
 from ophion.sign import SignOptions, sign
 from ophion.sign.claims import claim_tlvs
+from ophion.sim.firmware import runtime_image
+from ophion.versions import parse_version
 
 NAME = "e2e-device"
 ROOTS = ("root-a", "root-b", "root-c")
@@ -39,10 +43,11 @@ class House:
     def intermediate(self, name="intermediate", version=1, by=ROOTS[:2]):
         return key_statement(INTERMEDIATE, self.key(name).public, [self.key(root) for root in by], version)
 
-    def chain(self, signing="signing", version=1, under="intermediate", epoch=1, by=ROOTS[:2]):
+    def chain(self, signing="signing", version=1, under="intermediate", epoch=1, by=ROOTS[:2], images=()):
         """The chain of a signing key."""
         issuer = self.key(under)
-        last = key_statement(SIGNING, self.key(signing).public, [issuer], version, issuer=issuer.public)
+        limits = KeyLimits(images=images)
+        last = key_statement(SIGNING, self.key(signing).public, [issuer], version, limits, issuer.public)
         return Chain.of([self.intermediate(under, epoch, by), last])
 
     def image(self, version, chain, by="signing", counter=None, hardware=(), program=None):
@@ -54,9 +59,19 @@ class House:
         path.write_bytes(sign(payload, number, self.key(by), options))
         return load_image(path)
 
-    def device(self, image):
+    def runtime(self, version, chain, by, counter):
+        """A signed runtime image of the board sim-runtime, which trusts the roots too."""
+        layout = load_layout(board_layout("sim-runtime"))
+        number = parse_version(version)
+        payload = runtime_image(layout, NAME, [], number, roots=Chain.of([self.roots]).data)
+        options = SignOptions(custom_tlvs=claim_tlvs(chain.data), security_counter=counter)
+        path = self.bench.directory / f"runtime-{version}-{by}.bin"
+        path.write_bytes(sign(payload, number, self.key(by), options))
+        return load_image(path)
+
+    def device(self, image, board="sim"):
         """A device that trusts the roots and nothing else."""
-        return self.bench.device(image.image, keys=[], roots=Chain.of([self.roots]).data)
+        return self.bench.device(image.image, board, keys=[], roots=Chain.of([self.roots]).data)
 
 
 @pytest.fixture
@@ -183,6 +198,26 @@ async def test_the_commands_deliver_and_show(house):
         path.write_bytes(chain.data)
         code, output = await command("deliver", path)
         assert code == 5 and "signing key statement 1 is superseded by 2" in output, output
+
+
+async def test_application_and_runtime_have_keys_and_floors_of_their_own(house):
+    app = house.chain("app-key", images=[0])
+    run = house.chain("runtime-key", images=[1])
+    old = house.image("1.0.0", app, "app-key", counter=1)
+    async with house.device(old, "sim-runtime") as sim:
+        await sim.wait_console("ophion: 1.0.0 runs")
+        with pytest.raises(RefusedError, match="signing key statement 1 is not for image 1"):
+            await push_all(house.runtime("2.0.0", app, "app-key", 5))
+        new = house.image("1.1.0", app, "app-key", counter=2)
+        events = await push_all([new, house.runtime("2.0.0", run, "runtime-key", 5)])
+        assert isinstance(events[-1], Confirmed)
+        async with Link(NAME) as link:
+            state = await link.trust()
+        assert [floor.counter for floor in state.images] == [2, 5]
+        with pytest.raises(RefusedError, match="security counter 4 is below 5"):
+            await push_all(house.runtime("3.0.0", run, "runtime-key", 4))
+        await sim.reset("hard")
+        await sim.wait_console("ophion: 1.1.0 runs")
 
 
 async def test_statements_wait_while_an_image_is_on_trial(house):

@@ -1,6 +1,7 @@
 """The SMP server, without a radio: every command, both versions, uploads, refusals, hostile requests."""
 
 import hashlib
+import struct
 
 from ophion_boot.core.inbox import Inbox
 from ophion_boot.core.receive import Upload
@@ -8,10 +9,13 @@ from ophion_boot.core.smp_image import Component, ImageGroup
 from ophion_boot.core.smp_ophion import OphionGroup
 from ophion_boot.core.smp_os import OsGroup
 from ophion_boot.core.smp_session import Session
+from ophion_boot.core.trust import Proof, Trust
+from ophion_boot.core.trust_rules import Device
 from ophion_boot.fmt.cbor import decode_map, encode
+from ophion_boot.fmt.claims import Claims
 from ophion_boot.fmt.smp import pack_request
 from rig import Rig
-from support import SECTOR, image, read_json
+from support import SECTOR, image, read_json, vector_keys
 
 BUF = 2475
 MAX = 7 * SECTOR
@@ -232,6 +236,57 @@ def test_uploads_that_cannot_work_are_refused_before_the_first_erase():
         assert err(server.ask(True, 1, 1, args)) == (1, rc), change
         assert server.rig.flash.ops == before, change
         assert server.images()[0]["version"] == "4.0.0"
+
+
+def early(entries, hdr_size=0x80):
+    """The first 200 bytes of an image that repeats claims in its header."""
+    body = b"".join([struct.pack("<HH", kind, len(value)) + value for kind, value in entries])
+    area = struct.pack("<HH", 0x690A, 4 + len(body)) + body
+    head = struct.pack("<IIHHIIBBHII", 0x96F3B83D, 0, hdr_size, 0, 1000, 0, 1, 0, 0, 0, 0)
+    return (head + area + b"\xff" * 200)[:200]
+
+
+def test_claims_in_the_header_are_looked_at_before_the_first_erase():
+    own, counter = (0x1A1, b"c3,sim"), struct.pack("<I", 7)
+    rows = (
+        ([own], None, ""),
+        ([own, (0x1A2, b"\1\x1b\0\0")], None, ""),
+        ([(0x50, counter), own], None, ""),
+        ([(0x50, struct.pack("<I", 6)), own], 27, "security counter 6 is below 7"),
+        ([(0x50, counter), (0x1A1, b"c3")], 22, "image for hardware c3, this is sim"),
+        ([(0x50, counter), (0x1A2, b"\1\x1c\0\0")], 22, "image needs MicroPython 1.28.0, this is 1.27.0"),
+        ([(0x1A1, b"")], 22, "hardware ids are not"),
+        ([(0x1AE, b"1")], 22, "0x01ae is not known"),
+        ([(0x50, counter), (0x50, counter)], 22, "stands twice"),
+        ([(0xA0, b"x" * 100)], 22, "run over it"),
+    )
+    for entries, rc, reason in rows:
+        server = Server()
+        trust = Trust(vector_keys(), None, None, Device("sim", (1, 27, 0)))
+        if (0x50, counter) in entries or rc == 27:
+            trust.settle(Proof(b"", [], b""), Claims([(0x50, counter)]), bytes(32), 0)
+        server.rig.verifier.trust = trust
+        data = early(entries)
+        before = server.rig.flash.ops
+        answer = server.ask(True, 1, 1, {"off": 0, "data": data, "len": 1500, "sha": bytes(32)})
+        if rc is None:
+            assert answer == {"off": len(data)}, entries
+            continue
+        assert err(answer) == (1, rc), (entries, answer)
+        assert server.rig.flash.ops == before, entries
+        assert reason in server.ask(False, 64, 1, {})["log"][-1]["reason"], entries
+
+
+def test_what_the_tlvs_rule_out_is_refused_at_the_end_of_the_upload():
+    server = Server()
+    server.rig.verifier.trust.settle(
+        Proof(b"", [], b""), Claims([(0x50, struct.pack("<I", 7))]), bytes(32), 0
+    )
+    assert err(server.upload(image("two"))) == (1, 27)
+    last = server.ask(False, 64, 1, {})["log"][-1]
+    assert last["reason"] == "no security counter, at least 7 is needed"
+    assert [entry["version"] for entry in server.images()] == ["4.0.0"], "it is gone"
+    assert server.upload(image("two"), sha=b"\1" * 32)["match"] is False, "what is damaged is told as that"
 
 
 def test_a_chunk_beyond_the_end_is_refused():

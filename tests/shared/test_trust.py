@@ -279,6 +279,10 @@ def test_what_is_kept_is_read_back():
 
 def test_the_cache_saves_checks_and_can_be_switched_off():
     # Whoever writes the cell can vouch for a chain: so a board may do without it.
+    honest = Phone()
+    honest.confirm(OLD)
+    known = decode_map(honest.cells.values["trust"])["known"]
+    assert [bytes(mark) for mark in known] == [_mark(honest.verify(OLD).claims.chain)]
     real = {"v": 1, "roots": [], "images": [[0, 0, b""]] * 2, "issuers": [], "revoked": [], "followed": []}
     bad = Phone()
     assert "signature" in bad.refuses("signature-of-signing-key.bin")

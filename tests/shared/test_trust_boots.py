@@ -8,6 +8,7 @@ from ophion_boot.core.trust_rules import Device
 from ophion_boot.core.verify import Verifier
 from ophion_boot.port.flash_cells import FlashCells
 from rig import Rig
+from rig_golden import FACTORY_AT, GOLD, PRI, SEC, GoldenRig
 from support import SECTOR, raises, ram_flash
 from test_bad_vectors import RUNTIME, content, frozen_roots
 
@@ -54,6 +55,18 @@ def test_a_trial_that_is_not_confirmed_goes_back_to_the_old_key():
     assert "reverted" in rig.events()
 
 
+def test_a_trial_that_fails_goes_back_to_an_image_whose_key_was_rotated_or_revoked_meanwhile():
+    for name in ("good-signing-2.chain", "good-revoke-signing.chain"):
+        rig = Chained(1)
+        rig.flash_primary(content(OLD))
+        rig.boot()
+        rig.verifier.trust.deliver(content(name))
+        rig.stage(content(OTHER))
+        assert rig.boot().image.claims.counter == 8, name
+        assert rig.boot().image.claims.counter == 7, name
+        assert rig.events()[-1] == "reverted" and rig.counter() == 7, name
+
+
 def test_power_cuts_while_an_update_is_confirmed_leave_an_image_that_runs():
     start = Chained(1)
     start.installed()
@@ -97,6 +110,32 @@ def test_a_pending_update_with_a_key_that_was_rotated_meanwhile_is_refused():
     assert rig.boot().image.claims.counter == 7
     last = rig.log.read()[-1]
     assert last["event"] == "refused" and "superseded by 2" in last["reason"]
+
+
+class ChainedGolden(GoldenRig):
+    """The same with the strategy `golden`."""
+
+    def off_and_on(self):
+        GoldenRig.off_and_on(self)
+        trust = Trust([], frozen_roots(), self.cells, Device("sim", RUNTIME))
+        self.verifier = Verifier(trust, bytearray(SECTOR))
+
+
+def test_a_golden_image_below_the_floor_is_no_way_back():
+    flash = ram_flash(PRI + SEC + GOLD)
+    rig = ChainedGolden(None, None, 1, flash)
+    for at in (0, FACTORY_AT):
+        rig.put(at, content(OLD))
+    assert rig.boot().image.claims.counter == 7
+    rig.put(0, b"\0" * 64)
+    assert rig.boot().image.claims.counter == 7, "at the same floor it is"
+    assert rig.events()[-1] == "repaired"
+    rig.stage(content(OTHER), True)
+    assert rig.boot().image.claims.counter == 8
+    rig.put(0, b"\0" * 64)
+    rig.put(PRI * SECTOR, b"\0" * 64)
+    boot = rig.boot()
+    assert boot.image is None and boot.reason
 
 
 def test_after_the_confirmation_the_old_image_is_no_spare():

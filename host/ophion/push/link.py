@@ -155,9 +155,13 @@ class Link:
 
     async def deliver(self, statements: bytes) -> list[str]:
         """Deliver the statements of a chain (`ophion.keys.chain`); returns what the device calls them."""
-        answer = await self._request(
-            StatementsWrite(data=statements), "the statements", SLOW_ANSWER_TIMEOUT_S
-        )
+        request = StatementsWrite(data=statements)
+        if len(request.BYTES) > self.buf_size:
+            raise OphionError(
+                f"the chain is {len(statements)} bytes, {self.device} takes requests of {self.buf_size}",
+                "deliver its statements in two parts",
+            )
+        answer = await self._request(request, "the statements", SLOW_ANSWER_TIMEOUT_S)
         return list(answer.statements)
 
     async def wait_gone(self, timeout_s: float) -> bool:
