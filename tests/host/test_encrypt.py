@@ -74,7 +74,7 @@ def unwrap(private, name, bits, wrapped):
 @pytest.mark.parametrize("name", ["x25519", "p256"])
 def test_only_the_recipient_gets_the_payload_back(workshop, tmp_path, name, bits):
     private, path = recipient(tmp_path, name)
-    options = SignOptions(recipient=load_recipient(path), aes_bits=bits)
+    options = SignOptions(recipients=[load_recipient(path)], aes_bits=bits)
     image = sign(PAYLOAD, V, workshop.signer, options)
     tlvs = tlvs_of(image)
     assert list(tlvs) == [0x10, 0x01, 0x24, KIND[name]]
@@ -94,7 +94,7 @@ def test_the_layout_is_that_of_imgtools_encrypted_image(workshop, tool, tmp_path
     words = ["-k", workshop.key, "-E", path, tmp_path / "payload", tmp_path / "theirs.bin"]
     tool("imgtool", "sign", *common, *words)
     theirs = (tmp_path / "theirs.bin").read_bytes()
-    ours = sign(PAYLOAD, V, workshop.signer, SignOptions(recipient=load_recipient(path)))
+    ours = sign(PAYLOAD, V, workshop.signer, SignOptions(recipients=[load_recipient(path)]))
     assert len(ours) == len(theirs) and ours[:HEADER] == theirs[:HEADER]
     a, b = tlvs_of(ours), tlvs_of(theirs)
     assert [(kind, len(value)) for kind, value in a.items()] == [(k, len(v)) for k, v in b.items()]
@@ -116,7 +116,7 @@ def test_an_encrypted_image_may_be_signed_elsewhere(workshop, cli, tmp_path):
 
 def test_the_content_key_is_new_each_time(workshop, tmp_path):
     private, path = recipient(tmp_path, "x25519")
-    options = SignOptions(recipient=load_recipient(path))
+    options = SignOptions(recipients=[load_recipient(path)])
     images = [sign(PAYLOAD, V, workshop.signer, options) for _ in range(2)]
     keys = {unwrap(private, "x25519", 128, tlvs_of(image)[0x33]) for image in images}
     assert len(keys) == 2
@@ -126,7 +126,7 @@ def test_what_nobody_can_encrypt_to_is_refused(workshop, cli, tmp_path):
     (tmp_path / "payload").write_bytes(PAYLOAD)
     _, path = recipient(tmp_path, "x25519")
     with pytest.raises(UsageError, match="192 bits"):
-        sign(PAYLOAD, V, workshop.signer, SignOptions(recipient=load_recipient(path), aes_bits=192))
+        sign(PAYLOAD, V, workshop.signer, SignOptions(recipients=[load_recipient(path)], aes_bits=192))
     generate(tmp_path / "ed.pem")
     for name, key in (
         ("rsa.pub", rsa.generate_private_key(65537, 2048).public_key()),

@@ -44,23 +44,34 @@ def test_no_key_is_written_to_flash(kind):
             assert key not in data
 
 
+def goes_back(old, new):
+    """Judge of an install or a revert that was cut: it ends with the old image, the new one staged."""
+
+    def judge(rig, boot, where):
+        assert boot.image is not None, where
+        assert rig.primary_is(running(new)) or rig.primary_is(running(old)), where
+        if rig.primary_is(running(new)):
+            assert rig.swapped_out_is(stored(old)), ("the way back is lost", where)
+            rig.boot_through_cuts()
+        assert rig.primary_is(running(old)), ("does not go back", where)
+        assert rig.staged_is(stored(new)), where
+        rig.check_secrecy()
+
+    return judge
+
+
 @on_swaps
-def test_cuts_during_an_install_and_its_revert(kind):
-    for old, new in PAIRS[:4]:
+def test_cuts_during_an_install(kind):
+    for old, new in PAIRS[:3]:
+        prepare = lambda o=old, n=new: SealedRig(kind, o, n)  # noqa: E731
+        assert cut_everywhere(prepare, Rig.boot, goes_back(old, new)) > 10
 
-        def judge(rig, boot, where, old=old, new=new):
-            assert boot.image is not None, where
-            assert rig.primary_is(running(new)) or rig.primary_is(running(old)), where
-            rig.check_secrecy()
-            if rig.primary_is(running(new)):
-                assert rig.swapped_out_is(stored(old)), ("the way back is lost", where)
-                rig.boot_through_cuts()
-            assert rig.primary_is(running(old)), ("does not go back", where)
-            assert rig.staged_is(stored(new)), where
-            rig.check_secrecy()
 
-        assert cut_everywhere(lambda o=old, n=new: SealedRig(kind, o, n), Rig.boot, judge) > 10
-        assert cut_everywhere(lambda o=old, n=new: installed(kind, o, n), Rig.boot, judge) > 10
+@on_swaps
+def test_cuts_during_a_revert(kind):
+    for old, new in PAIRS[:2]:
+        prepare = lambda o=old, n=new: installed(kind, o, n)  # noqa: E731
+        assert cut_everywhere(prepare, Rig.boot, goes_back(old, new)) > 10
 
 
 @on_swaps
@@ -203,7 +214,7 @@ def test_an_image_that_runs_where_it_lies_cannot_be_encrypted():
     data = sealed("two")
     before = rig.flash.ops
     why = raises(UploadError, upload.chunk, 0, data[:200], len(data))
-    assert why == "flags 0x4: encrypted, and under ab an image runs where it lies"
+    assert why == "encrypted: under ab an image runs where it lies"
     assert rig.flash.ops == before
     why = raises(
         StrategyError, make, "ab", lambda name: rig.strategy.primary.area, bytearray(SECTOR), 1, None, 1

@@ -119,7 +119,7 @@ def test_what_mcuboot_takes_as_an_update_is_taken():
 
 def test_a_device_without_keys_takes_none():
     for name in IMAGES:
-        assert "encrypted, and this device takes plain images only" in verdict(read_file(name))
+        assert "encrypted: this device takes plain images only" in verdict(read_file(name))
         assert "this device has no key for it" in verdict(read_file(name), [])
     plain = read_file("plain-ed25519.bin")
     assert verdict(plain) == verdict(plain, secret_keys()) == ""

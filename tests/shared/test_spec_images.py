@@ -8,7 +8,24 @@ from ophion_boot.fmt import FormatError
 from ophion_boot.fmt.image import Header, area_size, parse_tlvs
 from support import SECTOR, raises, ram_flash, read_file, vector_keys
 
-UNPROTECTED = (0x01, 0x02, 0x10, 0x11, 0x12, 0x20, 0x22, 0x23, 0x24, 0x25, 0x30, 0x31, 0x32, 0x33, 0x34)
+UNPROTECTED = (
+    0x01,
+    0x02,
+    0x10,
+    0x11,
+    0x12,
+    0x20,
+    0x22,
+    0x23,
+    0x24,
+    0x25,
+    0x30,
+    0x31,
+    0x32,
+    0x33,
+    0x34,
+    0x1A3,
+)
 
 
 def header(magic=0x96F3B83D, load=0, size=32, protected=0, payload=100, flags=0, pad=0):
@@ -47,7 +64,9 @@ def test_the_edges_of_the_header():
 def test_flags_that_may_be_set():
     allowed = {1 << bit for bit in range(32) if not refused(header(flags=1 << bit))}
     assert allowed == {0x1, 0x2, 0x4, 0x8, 0x20, 0x100}
-    assert not refused(header(flags=0x123)) and refused(header(flags=0x127))
+    assert not refused(header(flags=0x12B)) and "both AES" in refused(header(flags=0x12F))
+    sizes = [Header(header(flags=flags)).key_size for flags in (0, 1, 4, 8)]
+    assert sizes == [0, 0, 16, 32]
 
 
 def test_types_that_may_stand_in_an_area():

@@ -105,8 +105,7 @@ class Upload:
         if header.key_size and not self._strategy.takes_encrypted:
             raise UploadError(
                 _INVALID_HEADER,
-                "flags %#x: encrypted, and under %s an image runs where it lies"
-                % (header.flags, self._strategy.name),
+                "encrypted: under %s an image runs where it lies" % self._strategy.name,
             )
         self._foresee(data, header)
         self.close()

@@ -158,7 +158,7 @@ class Verifier:
 
     def _check_encryption(self, header: Header) -> None:
         if header.key_size and self.secret is None:
-            raise VerifyError("flags %#x: encrypted, and this device takes plain images only" % header.flags)
+            raise VerifyError("encrypted: this device takes plain images only")
 
     def _seal(self, header: Header, entries: list, tlvs: bytearray) -> Seal | None:
         self._check_encryption(header)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,7 @@ class Layout:
     watchdog_ms: int
     recovery_s: int
     trust_cache: bool
+    encryption: bool
     areas: Mapping[str, AreaSpec]
 
     @property
@@ -75,12 +76,18 @@ class Layout:
             return 0
         return int(payload_room(self.areas["ota_0"].size, self.sector, self.write_size))
 
+    def with_encryption(self) -> Layout:
+        """The same board, which takes encrypted images; raises LayoutError when it cannot."""
+        layout = replace(self, encryption=True)
+        _check(layout)
+        return layout
+
     @property
     def max_image_size(self) -> int:
         """The most bytes that an image may take on this board, TLVs included."""
         kind = strategy_class(self.strategy)
         sectors = tuple(self.areas[name].size // self.sector for name in kind.areas)
-        return int(kind.room(sectors, self.sector, self.write_size))
+        return int(kind.room(sectors, self.sector, self.write_size, self.encryption))
 
 
 def load_layout(path: Path) -> Layout:
@@ -103,13 +110,19 @@ def device_module(
     keys: Sequence[bytes],
     runtime: Sequence[int] = (0, 0, 0, 0),
     roots: bytes = b"",
+    enc_keys: Sequence[tuple[bytes, int, bytes]] = (),
 ) -> str:
     """Source of the device's module `ophion_layout`.
 
     `keys` are public keys that sign images without a chain, raw Ed25519 or as MCUboot hashes them; `roots`
     is a chain file whose last root set the firmware holds, empty for none; `runtime` is the version of the
-    runtime that the module is frozen into. Raises LayoutError.
+    runtime that the module is frozen into; `enc_keys` are private keys that open encrypted images
+    (`ophion.keys.DeviceKey.entry`), on a board with `encryption`. Raises LayoutError.
     """
+    if enc_keys and not layout.encryption:
+        raise LayoutError(
+            "update.encryption is not true: this board has no use for a key of encrypted images"
+        )
     pairs = [(key_hash(from_raw(key)), key) for key in keys]
     values = {
         "name": name,
@@ -125,6 +138,8 @@ def device_module(
         "keys": pairs,
         "roots": root_set(roots) if roots else None,
         "trust_cache": layout.trust_cache,
+        "encryption": layout.encryption,
+        "enc_keys": list(enc_keys),
     }
     lines = "".join(f"    {key!r}: {value!r},\n" for key, value in values.items())
     return f'"""Made by ophion from layout.toml: do not edit."""\n\nLAYOUT = {{\n{lines}}}\n'
@@ -155,6 +170,7 @@ def _layout(table: Mapping[str, Any]) -> Layout:
         watchdog_ms=_number(update, "update.watchdog_ms"),
         recovery_s=_number(update, "update.recovery_s"),
         trust_cache=_flag(update, "update.trust_cache", True),
+        encryption=_flag(update, "update.encryption", False),
         areas={name: _area(areas, name) for name in areas},
     )
 
@@ -175,6 +191,10 @@ def _check(layout: Layout) -> None:
     for name in (*_AREAS, *strategy_class(layout.strategy).areas):
         if name not in layout.areas:
             raise LayoutError(f"areas.{name} is missing (update.strategy is {layout.strategy})")
+    if layout.encryption and not strategy_class(layout.strategy).takes_encrypted:
+        raise LayoutError(
+            f"update.encryption: images run where they lie under update.strategy {layout.strategy}"
+        )
     _check_areas(layout)
     _check_runtime(layout)
     if layout.max_image_size <= 0:

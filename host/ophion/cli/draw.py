@@ -17,11 +17,12 @@ def picture(name: str, image: dict[str, Any]) -> str:
         "",
         _part(header["offset"], header["size"], "header", _flags(header)),
         _part(payload["offset"], payload["size"], "payload", _bar(payload["size"], image["size"])),
+        *_encrypted(image["encrypted"]),
         *[_part(file["offset"], file["size"], f"  {file['path']}") for file in image["files"]],
     ]
     if image["files_error"]:
         lines.append(f"          {image['files_error']}")
-    elif not image["files"]:
+    elif not image["files"] and not image["encrypted"]["aes_bits"]:
         lines.append("          (no ROMFS)")
     for key, title in (("protected", "protected TLVs"), ("tlvs", "TLVs")):
         area = image[key]
@@ -64,6 +65,14 @@ def _flags(header: dict[str, Any]) -> str:
     if header["load_addr"]:
         words.append(f"load address {header['load_addr']:#x}")
     return ", ".join(words)
+
+
+def _encrypted(encrypted: dict[str, Any]) -> list[str]:
+    if not encrypted["aes_bits"]:
+        return []
+    words = [f"{one['type']} {one['key_id']}".strip() for one in encrypted["recipients"]]
+    text = f"encrypted, AES-{encrypted['aes_bits']}, for {', '.join(words) or '(nobody)'}"
+    return [f"          {text}"]
 
 
 def _bar(size: int, total: int) -> str:

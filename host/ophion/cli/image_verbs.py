@@ -76,13 +76,17 @@ def verify(
     hardware: Annotated[
         str, typer.Option("--hardware", metavar="ID", help="The device's hardware id (default: any).")
     ] = "",
+    enc_key: Annotated[
+        list[Path] | None,
+        typer.Option("--enc-key", metavar="PEM", help="A private key that the device decrypts with."),
+    ] = None,
     max_size: MaxSize = None,
     as_json: Json = False,
 ) -> None:
     """Ask the device's own code whether it would run an image."""
     from ophion.build.layout import root_set
     from ophion.files import read_file
-    from ophion.keys import load_public
+    from ophion.keys import load_device_key, load_public
     from ophion.package import load_image, verify_image
 
     if not key and roots is None:
@@ -94,6 +98,7 @@ def verify(
         max_size,
         roots=root_set(read_file(roots, "root set")) if roots else None,
         hardware=hardware,
+        enc_keys=[load_device_key(path).entry for path in enc_key or []],
     )
     value = {
         "image": str(image),
@@ -101,6 +106,7 @@ def verify(
         "version": loaded.version_text,
         "size": loaded.size,
         "hash": loaded.hash.hex(),
+        "encrypted": bool(loaded.aes_bits),
     }
     text = f"{image}  good: version {loaded.version_text}, {loaded.size} bytes"
     show(as_json, value, f"{text}, hash {loaded.hash.hex()[:16]}...")

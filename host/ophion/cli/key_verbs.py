@@ -24,6 +24,7 @@ PassphraseFile = Annotated[
 KeyArgument = Annotated[
     str, typer.Argument(metavar="KEY", help="A key file, public or private, or a pkcs11: URI.")
 ]
+_DECRYPTS = "x25519"
 _FORMS = ("pem", "der", "mcuboot")
 
 keys = typer.Typer(help="Make signing keys and look at them.", no_args_is_help=True, rich_markup_mode=None)
@@ -69,7 +70,10 @@ def passphrase_source(file: Path | None) -> Callable[[], bytes]:
 def new(
     path: Annotated[Path, typer.Argument(help="The private key; the public one gets suffix .pub.")],
     kind: Annotated[
-        str, typer.Option("--type", "-t", metavar="TYPE", help="ed25519, ecdsa-p256, rsa-2048, -3072, -4096.")
+        str,
+        typer.Option(
+            "--type", "-t", metavar="TYPE", help="ed25519, ecdsa-p256, rsa-2048, -3072, -4096; x25519."
+        ),
     ] = "ed25519",
     passphrase: Annotated[
         bool, typer.Option("--passphrase", help=f"Encrypt it ({PASSPHRASE_VARIABLE}, or ask).")
@@ -79,21 +83,23 @@ def new(
     as_json: Json = False,
 ) -> None:
     """Make a key pair: PATH (secret, mode 0600) and the public half beside it."""
-    from ophion.keys import generate, parse_algorithm, public_path_of
+    from ophion.keys import generate, generate_recipient, parse_algorithm, public_path_of
 
-    algorithm = parse_algorithm(kind)
+    algorithm = None if kind == _DECRYPTS else parse_algorithm(kind)
     public_path = public_path_of(path)
     protect = passphrase or passphrase_file is not None
     secret = ask_passphrase(passphrase_file, twice=True) if protect else None
-    public = generate(path, algorithm, passphrase=secret, force=force)
-    value = {
-        "private": str(path),
-        "public": str(public_path),
-        "type": algorithm.value,
-        "keyhash": public.keyhash.hex(),
-    }
-    text = f"{path}  secret: whoever has it can update your devices\n"
-    show(as_json, value, text + f"{public_path}  public: devices get this one")
+    if algorithm is None:
+        digest = generate_recipient(path, passphrase=secret, force=force).keyhash
+        lines = (
+            "secret: the device gets this one, to read encrypted images",
+            "public: images are encrypted to it",
+        )
+    else:
+        digest = generate(path, algorithm, passphrase=secret, force=force).keyhash
+        lines = "secret: whoever has it can update your devices", "public: devices get this one"
+    value = {"private": str(path), "public": str(public_path), "type": kind, "keyhash": digest.hex()}
+    show(as_json, value, f"{path}  {lines[0]}\n{public_path}  {lines[1]}")
 
 
 @keys.command("show")

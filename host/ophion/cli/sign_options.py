@@ -25,7 +25,7 @@ def read_options(
     custom: list[str],
     header_size: int,
     max_size: int | None,
-    recipient: Path | None = None,
+    recipients: list[Path],
     aes_bits: int = 128,
     claims: dict[int, bytes] | None = None,
 ) -> SignOptions:
@@ -42,7 +42,7 @@ def read_options(
         dependencies=[dependency for word in dependencies for dependency in _dependencies(word)],
         custom_tlvs={**_custom(custom), **(claims or {})},
         max_size=max_size,
-        recipient=load_recipient(recipient) if recipient else None,
+        recipients=[load_recipient(path) for path in recipients],
         aes_bits=aes_bits,
     )
 

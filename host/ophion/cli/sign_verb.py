@@ -58,8 +58,10 @@ MaxSize = Annotated[
     typer.Option("--max-size", parser=byte_count, metavar="BYTES", help="The most the slot takes (512K)."),
 ]
 Encrypt = Annotated[
-    Path | None,
-    typer.Option("--encrypt", "-E", metavar="PUB", help="Encrypt the payload to this X25519 or P-256 key."),
+    list[Path] | None,
+    typer.Option(
+        "--encrypt", "-E", metavar="PUB", help="Encrypt to this X25519 or P-256 key (may be given again)."
+    ),
 ]
 KeyLength = Annotated[
     int, typer.Option("--encrypt-keylen", metavar="BITS", help="Bits of the AES key: 128 or 256.")
@@ -118,7 +120,7 @@ def sign_payload(
         custom_tlv or [],
         header_size,
         max_size,
-        encrypt,
+        encrypt or [],
         encrypt_keylen,
         claim_tlvs(found.data if found else b"", hardware or [], min_runtime),
     )
@@ -211,7 +213,7 @@ class _Work:
             "hash": digest.hex(),
             "signed_by": public.algorithm.value,
             "keyhash": public.keyhash.hex(),
-            "encrypted": self._options.recipient is not None,
+            "encrypted": bool(self._options.recipients),
         }
         return value, f"{target}  {len(image)} bytes, version {self._version}, hash {digest.hex()[:16]}..."
 

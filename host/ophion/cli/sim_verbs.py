@@ -50,6 +50,10 @@ def sim(
         Path | None,
         typer.Option("--roots", metavar="CHAIN", help="New device: root set that it trusts."),
     ] = None,
+    enc_key: Annotated[
+        list[Path] | None,
+        typer.Option("--enc-key", metavar="PEM", help="New device: private key for encrypted images."),
+    ] = None,
     layout: Annotated[
         Path | None, typer.Option(metavar="TOML", help="New device: flash map, instead of --board.")
     ] = None,
@@ -70,19 +74,20 @@ def sim(
     A folder without a device gets a new one, for which --image and --key (or --roots) are needed.
     """
     from ophion.build.boards import board_layout
-    from ophion.keys import load_public, refuse_sample
+    from ophion.keys import load_device_key, load_public, refuse_sample
     from ophion.keys.chain import load_chain
     from ophion.package import load_image
     from ophion.sim import Cut, Simulator
 
     fresh = new or not (folder / "sim.json").exists()
-    if not fresh and (image or golden or key or roots or layout):
+    if not fresh and (image or golden or key or roots or enc_key or layout):
         raise UsageError(f"{folder} holds a device already", "add --new to replace it")
     if fresh and not key and not roots:
         raise UsageError("a new device needs a key to trust", "ophion sim --image IMAGE --key KEY.pub")
     keys = [load_public(path) for path in key or []]
     for public in keys:
         refuse_sample(public)
+    secrets = [load_device_key(path).entry for path in enc_key or []]
     data = load_image(image).image if image else None
     root_set = load_chain(roots) if roots else None
     if root_set is not None:
@@ -99,6 +104,7 @@ def sim(
                 golden=factory,
                 keys=[public.mcuboot for public in keys],
                 roots=root_set.data if root_set else b"",
+                enc_keys=secrets,
                 micropython=micropython,
             )
         else:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from ophion.errors import KeyFileError, UsageError
 from ophion.files import read_file, write_file
@@ -79,6 +80,20 @@ def generate(
     `passphrase` encrypts the private half; empty is not allowed. An existing file is kept unless `force`.
     Raises UsageError (exists, name ends in .pub, empty passphrase) or InputError (cannot write).
     """
+    key = _new(algorithm)
+    public = public_from(key.public_key(), "the new key")
+    write_pair(path, key, public.pem, passphrase, force)
+    return public
+
+
+def write_pair(
+    path: str | os.PathLike[str],
+    key: PrivateKey | X25519PrivateKey,
+    public_pem: bytes,
+    passphrase: bytes | None,
+    force: bool,
+) -> None:
+    """Write `key` to `path` and `public_pem` beside it, as `generate` says."""
     target = Path(path)
     public_path = public_path_of(target)
     if passphrase is not None and not passphrase:
@@ -90,15 +105,12 @@ def generate(
                     f"{existing} exists and is not overwritten",
                     "a lost key cannot be made again; use another name, or --force if you are sure",
                 )
-    key = _new(algorithm)
     protection: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if passphrase is not None:
         protection = serialization.BestAvailableEncryption(passphrase)
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection)
-    public = public_from(key.public_key(), "the new key")
     write_file(target, pem, mode=PRIVATE_MODE, overwrite=force)
-    write_file(public_path, public.pem, overwrite=force)
-    return public
+    write_file(public_path, public_pem, overwrite=force)
 
 
 def public_path_of(private_path: Path) -> Path:

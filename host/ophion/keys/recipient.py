@@ -1,13 +1,16 @@
-"""Who may read an encrypted image: the public half of a device's decryption key."""
+"""Who may read an encrypted image: a device's decryption key, the public half and the whole of it."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from ophion_boot.fmt.wrapped import EC256, ID_BYTES, X25519
 
 from ophion.errors import KeyFileError
 from ophion.files import read_file
+from ophion.keys.file_signer import write_pair
 from ophion.keys.public import load_any
 from ophion.keys.sample import refuse_hash
 
@@ -23,6 +26,60 @@ class Recipient:
     def keyhash(self) -> bytes:
         """SHA-256 over the DER form, 32 bytes."""
         return hashlib.sha256(self.der).digest()
+
+
+@dataclass(frozen=True)
+class DeviceKey:
+    """A device's private key for encrypted images; `private` is never shown.
+
+    32 bytes: for X25519 as RFC 7748 has it, for P-256 the number, big-endian.
+    """
+
+    recipient: Recipient
+    private: bytes = field(repr=False)
+
+    @property
+    def entry(self) -> tuple[bytes, int, bytes]:
+        """What the layout of a device holds: key id, TLV type, private key (bootloader/SPEC.md 9.4)."""
+        kind = X25519 if self.recipient.kind == "x25519" else EC256
+        return self.recipient.keyhash[:ID_BYTES], kind, self.private
+
+
+def generate_recipient(
+    path: str | os.PathLike[str], *, passphrase: bytes | None = None, force: bool = False
+) -> Recipient:
+    """Make an X25519 key for a device, the public half beside it with suffix .pub; files and errors are those
+    of `generate`.
+    """
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    key = X25519PrivateKey.generate()
+    form = PublicFormat.SubjectPublicKeyInfo
+    write_pair(path, key, key.public_key().public_bytes(Encoding.PEM, form), passphrase, force)
+    return Recipient("x25519", key.public_key().public_bytes(Encoding.DER, form))
+
+
+def load_device_key(path: str | os.PathLike[str], *, allow_sample: bool | None = None) -> DeviceKey:
+    """Read the private key that `path` holds: PEM without passphrase.
+
+    Raises InputError (no file) or KeyFileError (another kind of key, a public one, a published one).
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import ec, x25519
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    where = os.fspath(path)
+    found = load_recipient(path, allow_sample=allow_sample)
+    try:
+        key = load_pem_private_key(read_file(path, "device's key"), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        hint = "a device needs the private half, without passphrase"
+        raise KeyFileError(f"{where} is not a private key in PEM form", hint) from None
+    if isinstance(key, x25519.X25519PrivateKey):
+        return DeviceKey(found, key.private_bytes_raw())
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return DeviceKey(found, key.private_numbers().private_value.to_bytes(32, "big"))
 
 
 def load_recipient(path: str | os.PathLike[str], *, allow_sample: bool | None = None) -> Recipient:
@@ -43,6 +100,6 @@ def load_recipient(path: str | os.PathLike[str], *, allow_sample: bool | None = 
         name = type(key).__name__.strip("_")
         raise KeyFileError(f"{where} is not an X25519 or P-256 key ({name})", "devices decrypt with those")
     found = Recipient(kind, key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
-    hint = f"make your own with `imgtool keygen -t {kind}`"
+    hint = f"make your own with `ophion keys new --type {kind}`"
     refuse_hash(found.keyhash, "anyone can read what is encrypted to it", hint, allow_sample)
     return found

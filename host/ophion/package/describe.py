@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from ophion_boot.fmt import FormatError
@@ -10,7 +11,7 @@ from ophion_boot.fmt.claims import CHAIN, HARDWARE, RUNTIME, Claims
 from ophion_boot.fmt.statement import parse_chain
 
 from ophion.errors import ImageError
-from ophion.package.image import ImageFile, Tlv
+from ophion.package.image import TLV_NAMES, ImageFile, Tlv
 
 
 def describe(image: ImageFile) -> dict[str, Any]:
@@ -32,6 +33,7 @@ def describe(image: ImageFile) -> dict[str, Any]:
             "load_addr": image.load_addr,
         },
         "payload": {"offset": image.header_size, "size": image.payload_size},
+        "encrypted": _encrypted(image),
         "protected": _area(image, True),
         "tlvs": _area(image, False),
         **_files(image),
@@ -69,6 +71,16 @@ _OURS: dict[int, Callable[[Claims], str]] = {
     HARDWARE: lambda claims: "for hardware " + ", ".join(claims.hardware),
     RUNTIME: lambda claims: "MicroPython {}.{}.{} at least".format(*(claims.runtime or (0, 0, 0))),
 }
+
+
+def _encrypted(image: ImageFile) -> dict[str, Any]:
+    """The AES bits (0: plain) and for whom; the key id is "" where the image does not say it."""
+    recipients: list[dict[str, str]] = []
+    with suppress(ImageError):
+        recipients = [
+            {"key_id": key_id.hex(), "type": TLV_NAMES[kind]} for key_id, kind, _ in image.wrapped()
+        ]
+    return {"aes_bits": image.aes_bits, "recipients": recipients}
 
 
 def _area(image: ImageFile, protected: bool) -> dict[str, Any]:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ophion_boot.core import depend
+from ophion_boot.core.secret import Secret
 from ophion_boot.core.trust import Trust
 from ophion_boot.core.trust_rules import Device
 from ophion_boot.core.verify import Verifier, VerifyError
 from ophion_boot.fmt import FormatError
 from ophion_boot.fmt.image import Header, signature_tlvs
+from ophion_boot.fmt.wrapped import wrapped_keys
 
 from ophion.errors import ImageError, VerificationFailed
 from ophion.files import read_file
 from ophion.keys.public import PublicKey
+from ophion.package.aes import Aes
 from ophion.package.memory import SECTOR_BYTES, MemoryFlash
 from ophion.package.romfs import RomFile, is_romfs, list_romfs
 
@@ -38,6 +42,11 @@ TLV_NAMES = {
     0x23: "RSA3072",
     0x24: "ED25519",
     0x25: "SIG_PURE",
+    0x30: "ENC_RSA2048",
+    0x31: "ENC_KW",
+    0x32: "ENC_EC256",
+    0x33: "ENC_X25519",
+    0x34: "ENC_X25519_SHA512",
     0x40: "DEPENDENCY",
     0x50: "SEC_CNT",
     0x60: "BOOT_RECORD",
@@ -46,6 +55,7 @@ TLV_NAMES = {
     0x1A0: "CHAIN",
     0x1A1: "HARDWARE",
     0x1A2: "MIN_RUNTIME",
+    0x1A3: "RECIPIENTS",
 }
 """Names as `imgtool dumpinfo` prints them, then our own (SPEC.md 8.2)."""
 
@@ -106,13 +116,26 @@ class ImageFile:
         return self._value(_KEYHASH)
 
     @property
+    def aes_bits(self) -> int:
+        """Bits of the AES key that the payload is encrypted with; 0 for a plain image."""
+        return 8 * int(self._header().key_size)
+
+    @property
     def number(self) -> int:
-        """Which of a device's images this is: RUNTIME for an ESP-IDF application image, else APP."""
+        """Which of a device's images this is: RUNTIME for an ESP-IDF application image, else APP.
+
+        Runtimes are never encrypted.
+        """
+        if self.aes_bits:
+            return APP
         return RUNTIME if self.payload.startswith(_APP_IMAGE_MAGIC) else APP
 
     def files(self) -> list[RomFile]:
-        """The files of a ROMFS payload; no ROMFS, no files. Raises ImageError if it is damaged."""
-        return list_romfs(self.payload) if is_romfs(self.payload) else []
+        """The files of a ROMFS payload; no ROMFS (or an encrypted one), no files.
+
+        Raises ImageError if it is damaged.
+        """
+        return list_romfs(self.payload) if not self.aes_bits and is_romfs(self.payload) else []
 
     def unsigned_reason(self) -> str:
         """Why no device could take this image, whatever its key; "" when nothing is missing."""
@@ -120,10 +143,24 @@ class ImageFile:
         area = self.data[at : self.size]
         own = [tlv for tlv in self.tlvs if not tlv.protected]
         try:
-            signature_tlvs([(tlv.kind, tlv.offset - at, len(tlv.value)) for tlv in own], area)
+            entries = [(tlv.kind, tlv.offset - at, len(tlv.value)) for tlv in own]
+            wrapped_keys(self._header(), entries, area)
+            signature_tlvs(entries, area)
         except FormatError as error:
             return str(error)
         return ""
+
+    def wrapped(self) -> list[tuple[bytes, int, bytes]]:
+        """The wrapped keys [(key id, TLV type, blob)]: one without an id, or several. Raises ImageError."""
+        at = self.header_size + self.payload_size + self.protected_size
+        entries = [(tlv.kind, tlv.offset - at, len(tlv.value)) for tlv in self.tlvs if not tlv.protected]
+        try:
+            return list(wrapped_keys(self._header(), entries, self.data[at : self.size]))
+        except FormatError as error:
+            raise ImageError(str(error)) from None
+
+    def _header(self) -> Header:
+        return Header(self.data)
 
     def _value(self, kind: int) -> bytes:
         return next((tlv.value for tlv in self.tlvs if tlv.kind == kind and not tlv.protected), b"")
@@ -180,12 +217,13 @@ def verify_image(
     *,
     roots: dict[str, Any] | None = None,
     hardware: str = "",
+    enc_keys: Sequence[tuple[bytes, int, bytes]] = (),
 ) -> None:
     """Return if a fresh device that trusts `keys` would run `image`; the answer is its own code's.
 
     `max_size` is the most bytes that its slot takes, `roots` the root set that it holds
-    (`ophion.build.layout.root_set`), `hardware` its hardware id ("": any). Raises VerificationFailed with the
-    device's reason.
+    (`ophion.build.layout.root_set`), `hardware` its hardware id ("": any), `enc_keys` its private keys for
+    encrypted images (`ophion.keys.DeviceKey.entry`). Raises VerificationFailed with the device's reason.
     """
     if max_size is not None and image.size > max_size:
         raise VerificationFailed(
@@ -193,6 +231,10 @@ def verify_image(
         )
     try:
         trust = Trust([(key.keyhash, key.mcuboot) for key in keys], roots, device=Device(hardware))
-        Verifier(trust, bytearray(SECTOR_BYTES)).verify(MemoryFlash(image.data).area(), image.size)
+        area = MemoryFlash(image.data).area()
+        area.sealed = True
+        secret = Secret(list(enc_keys), Aes) if enc_keys else None
+        Verifier(trust, bytearray(SECTOR_BYTES), secret).verify(area, image.size)
     except VerifyError as error:
-        raise VerificationFailed(f"a device would refuse this image: {error}") from None
+        hint = "give the device's private key with --enc-key" if image.aes_bits and not enc_keys else ""
+        raise VerificationFailed(f"a device would refuse this image: {error}", hint) from None

@@ -36,7 +36,7 @@ class SignOptions:
     dependencies      DEPENDENCY TLVs
     custom_tlvs       vendor TLVs, type (low byte 0xa0..0xfe) -> value, signed like the payload
     max_size          refuse to make an image of more bytes than this (what the slot takes), None for any
-    recipient         encrypt the payload to this key (MCUboot ECIES), None for a plain image
+    recipients        encrypt the payload to these keys (MCUboot ECIES; several: SPEC.md 9.3), if any
     aes_bits          size of the AES key of an encrypted payload: 128 or 256
     """
 
@@ -45,7 +45,7 @@ class SignOptions:
     dependencies: Sequence[Dependency] = ()
     custom_tlvs: Mapping[int, bytes] = field(default_factory=dict)
     max_size: int | None = None
-    recipient: Recipient | None = None
+    recipients: Sequence[Recipient] = ()
     aes_bits: int = AES_BITS[0]
 
     def with_counter(self, counter: int) -> SignOptions:

@@ -8,6 +8,7 @@ never shows its key and one that is far away, gives what `imgtool sign` gives wi
 from __future__ import annotations
 
 import os
+import struct
 from pathlib import Path
 
 import click
@@ -16,10 +17,11 @@ from imgtool.version import SemiSemVersion
 
 from ophion.errors import InputError, UsageError
 from ophion.files import read_file, write_file
-from ophion.keys import PublicKey, Signer
+from ophion.keys import PublicKey, Recipient, Signer
 from ophion.sign.claims import early_area
 from ophion.sign.formats import imgtool_public, imgtool_recipient
 from ophion.sign.options import HEADER_BYTES, SignOptions
+from ophion.sign.recipients import Carrier, check_recipients
 from ophion.versions import Version
 
 ALIGN_BYTES = 4
@@ -54,9 +56,12 @@ def assemble(
     Raises as `sign`, and KeyFileError when the signature is not by `public` over this image.
     """
     options = options or SignOptions()
-    laid = _layout(payload, version, options, public, signature)
+    carrier = Carrier() if len(options.recipients) > 1 else None
+    laid = _layout(payload, version, options, public, signature, carrier.recipient if carrier else None)
     public.verify_digest(signature, bytes(laid.image_hash))
     image = bytes(laid.payload)
+    if carrier:
+        image = carrier.hand_over(image, _signed_size(image), options.recipients)
     if options.max_size is not None and len(image) > options.max_size:
         raise InputError(
             f"the image would be {len(image)} bytes, the slot takes {options.max_size}",
@@ -80,14 +85,26 @@ def write_image(
     write_file(path, image, overwrite=force)
 
 
+def _signed_size(image: bytes) -> int:
+    header, protected, payload = struct.unpack_from("<HHI", image, 8)
+    return int(header + protected + payload)
+
+
 def _layout(
-    payload: bytes, version: Version, options: SignOptions, public: PublicKey | None, signature: bytes
+    payload: bytes,
+    version: Version,
+    options: SignOptions,
+    public: PublicKey | None,
+    signature: bytes,
+    carrier: Recipient | None = None,
 ) -> ImgtoolImage:
-    """imgtool's image; without `public` only its digest is of use."""
+    """imgtool's image; without `public` only its digest is of use. `carrier` stands for all recipients."""
     if not payload:
         raise InputError("the payload is empty")
     options.check()
-    recipient = imgtool_recipient(options.recipient) if options.recipient else None
+    check_recipients(options.recipients)
+    chosen = carrier or next(iter(options.recipients), None)
+    recipient = imgtool_recipient(chosen) if chosen else None
     image = ImgtoolImage(
         version=SemiSemVersion(*version),
         header_size=options.header_size,

@@ -24,13 +24,14 @@ def runtime_image(
     version: Sequence[int],
     files: Mapping[str, bytes] | None = None,
     roots: bytes = b"",
+    enc_keys: Sequence[tuple[bytes, int, bytes]] = (),
 ) -> bytes:
     """The application image for `layout`; `keys` are public keys and `roots` a chain file with the root set
-    that it trusts, `version` four numbers.
+    that it trusts, `version` four numbers, `enc_keys` its private keys for encrypted images.
 
     `files` ({name: content}) are frozen too and win over the product's own.
     """
     frozen = product_files()
-    frozen["ophion_layout.py"] = device_module(layout, name, keys, version, roots).encode()
+    frozen["ophion_layout.py"] = device_module(layout, name, keys, version, roots, enc_keys).encode()
     frozen.update(files or {})
     return app_image([(_DROM, pack_romfs(frozen))])

@@ -76,6 +76,7 @@ class Simulator:
         golden: bytes | None = None,
         keys: Sequence[bytes] = (),
         roots: bytes = b"",
+        enc_keys: Sequence[tuple[bytes, int, bytes]] = (),
         files: Mapping[str, bytes] | None = None,
         runtime: Sequence[int] = (1, 0, 0, 0),
         flash_size: int = 1 << 20,
@@ -92,7 +93,8 @@ class Simulator:
         with a root set) the frozen `ophion_layout.py` is made; bootloader and firmware library are frozen
         with it. Without it, only the stand-ins for the chip are. `files` ({name: content}) are added to
         either, and win. A board whose runtime is a component of its own gets all that as an image in its
-        first app partition, called version `runtime`.
+        first app partition, called version `runtime`. `enc_keys` are private keys for encrypted images
+        (`ophion.keys.DeviceKey.entry`), which any board of the simulator may have.
         """
         sector, write_size = 4096, 4
         places = [("the primary area", 0, flash_size, image)]
@@ -101,18 +103,18 @@ class Simulator:
         if layout is not None:
             from ophion.build.layout import device_module, load_layout
 
-            spec = load_layout(layout)
+            spec = load_layout(layout).with_encryption() if enc_keys else load_layout(layout)
             flash_size, sector, write_size = spec.flash_size, spec.sector, spec.write_size
             contents = {"primary": image, "golden": golden or image}
             if spec.has_runtime:
                 from ophion.sim.firmware import runtime_image
 
-                contents["ota_0"] = runtime_image(spec, name, keys, runtime, files, roots)
+                contents["ota_0"] = runtime_image(spec, name, keys, runtime, files, roots, enc_keys)
                 frozen = stand_ins()
                 table = partitions(spec)
             else:
-                made = {"ophion_layout.py": device_module(spec, name, list(keys), runtime, roots).encode()}
-                frozen = {**device_files(), **made, **(files or {})}
+                made = device_module(spec, name, list(keys), runtime, roots, enc_keys).encode()
+                frozen = {**device_files(), "ophion_layout.py": made, **(files or {})}
             places = [
                 (f"areas.{key}", spec.areas[key].offset, spec.areas[key].size, data)
                 for key, data in contents.items()
