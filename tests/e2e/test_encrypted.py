@@ -1,4 +1,4 @@
-"""Encrypted updates over the air: installed, taken back as the same ciphertext, refused where they cannot be."""
+"""Encrypted updates over the air: installed, taken back as the same ciphertext, or refused."""
 
 import random
 from contextlib import aclosing

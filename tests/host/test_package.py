@@ -78,7 +78,7 @@ DAMAGE = [
     ("header size 31", lambda d: patched(d, 8, b"\x1f\x00"), "header size 31"),
     ("payload of 4 GiB", lambda d: patched(d, 12, b"\xff\xff\xff\xff"), "truncated"),
     ("no payload", lambda d: patched(d, 12, bytes(4)), "payload is empty"),
-    ("encrypted", lambda d: patched(d, 16, b"\x04"), "encrypted"),
+    ("both kinds of AES", lambda d: patched(d, 16, b"\x0c"), "both AES-128 and AES-256"),
     ("unknown flag", lambda d: patched(d, 17, b"\x80"), "unknown bits"),
     ("protected size is a lie", lambda d: patched(d, 10, b"\x08\x00"), "protected TLV"),
     ("no protected area", lambda d: patched(d, 10, b"\x00\x00"), "TLV area: magic"),

@@ -3,7 +3,7 @@
 The judge knows what lies where from the images alone: as it is uploaded, and in the clear where it runs.
 """
 
-from rig import PRI, Rig
+from rig import PRI, Bootable, Rig
 from rig_golden import FACTORY_AT, GoldenRig
 from support import SECTOR, clear, image, sealed, secret_keys
 
@@ -46,7 +46,7 @@ class Watched:
 
     def boot_through_cuts(self):
         self.check_secrecy()
-        return super().boot_through_cuts()
+        return Bootable.boot_through_cuts(self)
 
     def check_secrecy(self):
         """Fails when a block of plaintext lies outside the primary slot."""

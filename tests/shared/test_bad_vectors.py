@@ -4,11 +4,12 @@ import json
 
 from ophion_boot.core.area import Area
 from ophion_boot.core.roots import TrustError
+from ophion_boot.core.secret import Secret
 from ophion_boot.core.trust import Trust
 from ophion_boot.core.trust_rules import Device
 from ophion_boot.core.verify import Verifier, VerifyError
 from ophion_boot.fmt.statement import parse_chain
-from support import ROOT, SECTOR, Cells, ram_flash
+from support import ROOT, SECTOR, Cells, aes, ram_flash, secret_keys
 
 BAD = ROOT + "/tests/vectors/bad/"
 HARDWARE, RUNTIME = "sim", (1, 27, 0)
@@ -32,7 +33,9 @@ def frozen_roots():
 
 def image_area(data):
     sectors = -(-len(data) // SECTOR)
-    return Area(ram_flash(sectors, content=data), 0, sectors * SECTOR)
+    area = Area(ram_flash(sectors, content=data), 0, sectors * SECTOR)
+    area.sealed = True
+    return area
 
 
 class DeviceUnderTest:
@@ -41,7 +44,7 @@ class DeviceUnderTest:
     def __init__(self, after=()):
         self.cells = Cells()
         trust = Trust([], frozen_roots(), self.cells, Device(HARDWARE, RUNTIME))
-        self.verifier = Verifier(trust, bytearray(SECTOR))
+        self.verifier = Verifier(trust, bytearray(SECTOR), Secret(secret_keys()[:1], aes))
         for name in after:
             assert self.ask(name) is None, name
             if name.endswith(".bin"):
@@ -110,5 +113,5 @@ def test_what_can_be_seen_in_the_tlvs_is_refused_without_the_payload():
             assert entry["reason"] in str(e), (name, str(e))
             seen += 1
             continue
-        assert "version-changed" in name, name
+        assert "version-changed" in name or "ciphertext" in name, name
     assert seen >= 50

@@ -17,6 +17,17 @@ from ophion.errors import UsageError
 if TYPE_CHECKING:
     from ophion.sim import Cut, Simulator
 
+DeviceKeys = Annotated[
+    list[Path] | None,
+    typer.Option("--enc-key", metavar="PEM", help="New device: private key for encrypted images."),
+]
+LayoutFile = Annotated[
+    Path | None, typer.Option(metavar="TOML", help="New device: flash map, instead of --board.")
+]
+CutAt = Annotated[
+    int | None,
+    typer.Option("--cut-at-op", min=1, metavar="N", help="Power fails in flash operation N; this ends."),
+]
 _FOLLOW_S = 0.1
 _DEFAULT_DIR = Path(".ophion/sim")
 
@@ -50,19 +61,11 @@ def sim(
         Path | None,
         typer.Option("--roots", metavar="CHAIN", help="New device: root set that it trusts."),
     ] = None,
-    enc_key: Annotated[
-        list[Path] | None,
-        typer.Option("--enc-key", metavar="PEM", help="New device: private key for encrypted images."),
-    ] = None,
-    layout: Annotated[
-        Path | None, typer.Option(metavar="TOML", help="New device: flash map, instead of --board.")
-    ] = None,
+    enc_key: DeviceKeys = None,
+    layout: LayoutFile = None,
     board: Annotated[str, typer.Option(help="New device: a board that comes with ophion.")] = "sim",
     name: Annotated[str, typer.Option(help="New device: name in the air.")] = "ophion-sim",
-    cut_at_op: Annotated[
-        int | None,
-        typer.Option("--cut-at-op", min=1, metavar="N", help="Power fails in flash operation N; this ends."),
-    ] = None,
+    cut_at_op: CutAt = None,
     micropython: Annotated[
         str | None,
         typer.Option(envvar="OPHION_MICROPYTHON", metavar="PATH", help="A micropython to run instead."),

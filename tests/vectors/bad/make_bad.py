@@ -10,7 +10,7 @@ import json
 import struct
 from pathlib import Path
 
-from ophion.keys import open_signer
+from ophion.keys import load_recipient, open_signer
 from ophion.keys.chain import (
     INTERMEDIATE,
     REVOCATION,
@@ -30,6 +30,8 @@ from ophion_boot.fmt.statement import ANY_HARDWARE, BY_ROOTS, COUNTER_MAX, FORMA
 
 HERE = Path(__file__).parent
 KEYS = HERE.parent / "keys"
+MCUBOOT = HERE.parent / "mcuboot"
+ONCE = ("good-enc", "good-enc-several", "enc-foreign")
 NAMES = ("root-a", "root-b", "root-c", "root-d", "intermediate", "intermediate-2", "signing", "signing-2")
 KEY = {name: open_signer(str(KEYS / f"chain-{name}.pem"), allow_sample=True) for name in NAMES}
 PUBLIC = {name: signer.public for name, signer in KEY.items()}
@@ -98,6 +100,66 @@ def good(name, data):
     suffix = ".chain" if data[2:6] == MAGIC else ".bin"
     add(name, data, "")
     return name + suffix
+
+
+def once(name, *keys):
+    """A good encrypted image; its content key and ciphertext are new each time, so it is made only once."""
+    path = HERE / (name + ".bin")
+    if not path.exists():
+        found = [load_recipient(MCUBOOT / f"{key}-pub.pem", allow_sample=True) for key in keys]
+        options = SignOptions(custom_tlvs={0x1A0: row(INTER, SIGN)}, recipients=found)
+        path.write_bytes(sign(PAYLOAD, parse_version("1.2.3"), KEY["signing"], options))
+    return path.read_bytes()
+
+
+def with_last(data, kind, value, size=80):
+    """The image with another wrapped key, which is its last TLV and has `size` bytes; None: without."""
+    start = struct.unpack_from("<I", data, 12)[0] + 32 + struct.unpack_from("<H", data, 10)[0]
+    assert data[start : start + 2] == b"\x07\x69"
+    last = b"" if value is None else struct.pack("<HH", kind, len(value)) + value
+    body = data[start + 4 : -4 - size] + last
+    return data[:start] + b"\x07\x69" + struct.pack("<H", 4 + len(body)) + body
+
+
+def changed(data, at, value=None):
+    out = bytearray(data)
+    out[at] = out[at] ^ 1 if value is None else value
+    return bytes(out)
+
+
+def encryption():
+    """The device of the vectors has the key key-x25519 of tests/vectors/mcuboot."""
+    data = once("good-enc", "key-x25519")
+    good("good-enc", data)
+    wrapped = data[-80:]
+    several = once("good-enc-several", "key-enc-p256", "key-x25519")
+    good("good-enc-several", several)
+    add("enc-ciphertext-changed", changed(data, 40), "SHA-256 of the decrypted image")
+    for name, at in (("point", -80), ("mac", -48), ("key", -1)):
+        add("enc-wrapped-" + name, changed(data, at), "wrapped key: changed, or for another device")
+    for number in (0, 1):
+        point = number.to_bytes(32, "little")
+        add(f"enc-point-{number}", data[:-80] + point + data[-48:], "wrapped key: the public key has a small")
+    foreign = once("enc-foreign", "key-enc-p256")
+    add("enc-foreign", foreign, "this device has no P-256 key")
+    size = 9 + 113 + 9 + 80
+    start = len(several) - size
+    only = with_last(several, 0x1A3, several[start : start + 122], size)
+    add("enc-foreign-list", only, "no recipient is this device")
+    twice = with_last(several, 0x1A3, several[start + 122 :] * 2, size)
+    add("enc-recipient-twice", twice, "recipients: a key stands twice")
+    add(
+        "enc-recipients-cut", with_last(several, 0x1A3, several[start:-1], size), "recipients: entry 1 is cut"
+    )
+    add("enc-recipients-none", with_last(several, 0x1A3, b"", size), "recipients: 0 of them")
+    add("enc-no-wrapped-key", with_last(data, 0, None), "encrypted, and there is no wrapped key")
+    add("enc-flag-missing", changed(data, 16, 0), "TLV type 0x0033 has no use in a plain image")
+    add("enc-flags-both", changed(data, 16, 0x0C), "both AES-128 and AES-256")
+    add("enc-flag-of-aes-256", changed(data, 16, 8), "wrapped key type 0x0033 is 80 bytes, not 96")
+    add("enc-wrapped-short", with_last(data, 0x33, wrapped[:-1]), "0x0033 is 79 bytes, not 80")
+    add("enc-wrapped-long", with_last(data, 0x33, wrapped + b"\0"), "0x0033 is 81 bytes, not 80")
+    add("enc-wrapped-rsa", with_last(data, 0x30, bytes(256)), "wrapped key type 0x0030 is not supported")
+    add("enc-wrapped-aes", with_last(data, 0x31, bytes(24)), "wrapped key type 0x0031 is not supported")
 
 
 def tlvs_that_are_broken():
@@ -407,11 +469,13 @@ def revoked_and_superseded():
 
 def main():
     for path in [*HERE.glob("*.bin"), *HERE.glob("*.chain")]:
-        path.unlink()
+        if path.stem not in ONCE:
+            path.unlink()
     (HERE / "roots.chain").write_bytes(row(ROOT_SET))
     assert Chain.parse(row(ROOT_SET)).data == row(ROOT_SET)
     for part in (
         tlvs_that_are_broken,
+        encryption,
         chains_that_are_broken,
         statements_that_are_broken,
         signatures_that_do_not_hold,
