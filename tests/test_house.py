@@ -135,6 +135,7 @@ def test_spec_numbers_are_the_codes():
 
     assert f"at most {EVENTS_MAX} entries, texts of at most {TEXT_MAX}" in SPEC
     assert TRIALS_MAX == 8 and trailer_bytes(8, 4, 2) == 32 + 8 * 8 + 2 * 8 * 4 + 5 * 8 + 16
+    assert trailer_bytes(8, 4, 2, True) == trailer_bytes(8, 4, 2) + 320
     main = (ROOT / "bootloader/ophion_boot/main.py").read_text()
     size, count = (re.search(rf"_BUF_{name} = (\d+)", main).group(1) for name in ("SIZE", "COUNT"))
     assert f'`{{"buf_size": {size}, "buf_count": {count}}}`' in SPEC

@@ -1,5 +1,8 @@
 """Encrypted updates under every strategy that takes them: installed, reverted, cut at every operation."""
 
+import binascii
+import struct
+
 from cuts import cut_everywhere
 from ophion_boot.core.receive import Upload, UploadError
 from ophion_boot.core.strategies import make
@@ -160,6 +163,30 @@ def test_a_journal_without_its_keys_is_no_journal(kind):
         assert rig.strategy._journal.seals() is None, at
         flip(rig, start + at)
     assert rig.strategy._journal.seals() is not None
+
+
+@on_swaps
+def test_when_the_wrapped_keys_are_written(kind):
+    rig = SealedRig(kind, "enc-four", "two")
+    trailer, seen = (PRI - 1) * SECTOR, []
+    rig.flash.on_op = lambda what, at, length: seen.append((what, at - trailer, length))
+    rig.boot()
+    records = 32 + 64 + rig.strategy.marks_per_sector * PRI * 4
+    size_at = -48 if kind == "swap_scratch" else -56
+    assert seen[:6] == [
+        ("program", 0, 32),
+        ("program", records, 160),
+        ("program", records + 160, 160),
+        ("program", SECTOR - 40, 8),
+        ("program", SECTOR + size_at, 8),
+        ("program", SECTOR - 16, 16),
+    ]
+    old = stored("enc-four")
+    body = b"OPHK\1\x33" + struct.pack("<HIB", 32, 16208, 96) + old[-96:]
+    body += bytes(156 - len(body))
+    assert rig.bytes_at(trailer + records, 160) == body + struct.pack("<I", binascii.crc32(body))
+    body = b"OPHK\1" + bytes(151)
+    assert rig.bytes_at(trailer + records + 160, 160) == body + struct.pack("<I", binascii.crc32(body))
 
 
 def test_golden_installs_and_restores():
