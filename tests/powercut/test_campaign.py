@@ -90,7 +90,7 @@ def story(**changes):
     """What the judge sees after a cut that did no harm, but for `changes` of each boot."""
     run = Run(CASE)
     state = run.cut(1, "after", 0)
-    boots = [seen._replace(**changes) for seen in run._settle(state)]
+    boots = [seen._replace(**changes) for seen in run.settle(state)]
     return judge.Story(run.device, boots, 1, False)
 
 
