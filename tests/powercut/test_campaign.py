@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from powercut import judge, report
+from powercut import judge, judge_two, report
+from powercut.__main__ import QUICK_SHARE
 from powercut.campaign import QUICK, Run, parse_step, run_case
 from powercut.cases import Case
 from powercut.targets import TARGETS
@@ -14,10 +15,10 @@ from powercut.targets import TARGETS
 ROOT = Path(__file__).parents[2]
 # At least so many states, of them with a second cut.
 LEAST = {
-    "swap_offset": (40_000, 5_000),
-    "swap_scratch": (40_000, 5_000),
-    "golden": (25_000, 3_000),
-    "ab": (8_000, 300),
+    "swap_offset": (60_000, 10_000),
+    "swap_scratch": (70_000, 10_000),
+    "golden": (40_000, 6_000),
+    "ab": (15_000, 2_000),
 }
 CASE = Case("swap_offset", "test", "larger", "w4", "used")
 
@@ -42,7 +43,10 @@ def test_the_sampled_campaign_finds_nothing(strategy):
     )
     assert single + double <= states
     assert states >= LEAST[strategy][0] and double >= LEAST[strategy][1], last
-    assert done.stdout.count(strategy) == len(judge.RULES), "a line for each action"
+    actions = [line.split()[1] for line in done.stdout.splitlines() if line.startswith(strategy + " ")]
+    assert actions == [*judge.RULES, *judge_two.RULES], "a line for each action"
+    assert f" {QUICK_SHARE} of them on MicroPython " in last
+    assert int(re.search(r"(\d+) excluded", last)[1]) < 30 and " 0 failures " in last
 
 
 def test_failures_are_printed_with_a_name_that_can_be_replayed(tmp_path):

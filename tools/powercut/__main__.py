@@ -30,12 +30,19 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--html", metavar="FILE", type=Path, help="write the table as a page, too")
     parser.add_argument(
         "--micropython",
-        type=int,
+        type=_count,
         metavar="N",
         help=f"boot N states on MicroPython, too (by default {SHARE:,}; --quick {QUICK_SHARE}; --without: 0)",
     )
     parser.add_argument("--jobs", type=int, default=multiprocessing.cpu_count(), metavar="N")
     return parser.parse_args(argv)
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{number} is less than 0")
+    return number
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -55,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.html:
         title = "Power-cut campaign" + (f", without {args.without}" if args.without else "")
         args.html.write_text(report.page(results, seconds, title, checked))
-    return 0 if _passed(results, checked) else 1
+    return 0 if passed(results, checked) else 1
 
 
 def _share(args: argparse.Namespace) -> int:
@@ -66,7 +73,7 @@ def _share(args: argparse.Namespace) -> int:
     return QUICK_SHARE if args.quick else SHARE
 
 
-def _passed(results: list, checked: list | None) -> bool:
+def passed(results: list, checked: list | None) -> bool:
     """Something was run, and nothing failed; so on MicroPython, if it was asked for."""
     if not results or any(result.failed for result in results):
         return False
@@ -100,10 +107,12 @@ def _on_cores(work, items: list, jobs: int) -> list:
 def _replay(name: str, without: str) -> int:
     try:
         problems = campaign.replay(name, without)
+        excluded = campaign.replay_excluded(name, without)
     except (ValueError, KeyError, IndexError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    sys.stdout.write("\n".join(problems or ["no problem"]) + "\n")
+    quiet = f"excluded: {excluded}" if excluded else "no problem"
+    sys.stdout.write("\n".join(problems or [quiet]) + "\n")
     return 1 if problems else 0
 
 

@@ -5,6 +5,7 @@ is then made of that note and the flash model's torn operation. A second and a t
 that follow, are drawn by chance, from the name of the state, so that a name is enough to do it again.
 """
 
+import functools
 import random
 import re
 import zlib
@@ -55,7 +56,7 @@ def cases(strategies=None, actions=None, quick: bool = False, real: bool = False
 
 
 def _variants_two(pair: str, quick: bool, real: bool) -> list[str]:
-    """With a runtime one boot costs several starts: one pair of images takes the slow variants."""
+    """With a runtime one boot costs several starts: one pair of images has sectors of 4096 bytes."""
     return _variants(pair, quick or pair != "smaller", real)
 
 
@@ -275,6 +276,17 @@ def split(name: str) -> tuple[Case, str]:
 
 def replay(name: str, without: str = "") -> list[str]:
     """The problems of one state by its full name."""
+    return _replayed(name, without)[0]
+
+
+def replay_excluded(name: str, without: str = "") -> str:
+    """Why a way out of that state is not asked for, or ""."""
+    return _replayed(name, without)[1]
+
+
+@functools.lru_cache(maxsize=1)
+def _replayed(name: str, without: str) -> tuple[list[str], str]:
     case, cut = split(name)
     run = Run(case, without)
-    return run.judge(run.named(cut))
+    state = run.named(cut)
+    return run.judge(state), run.excluded(state)

@@ -80,20 +80,24 @@ class _Lot:
         (folder / "in.json").write_text(json.dumps(self.given))
         there = Path(__file__).with_name("there.py")
         command = [sys.executable, "-m", "micropython_unix", "-X", _HEAP, str(there), str(ROOT), str(folder)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS_MAX, check=False)
-        if done.returncode or not (folder / "out.json").exists():
-            return f"MicroPython ended with {done.returncode}: {(done.stdout + done.stderr).strip()[-400:]}"
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS_MAX, check=False)
+        except subprocess.TimeoutExpired as error:
+            return str(error)
+        # Its exit code tells nothing; out.json is the last thing that it writes.
+        if not (folder / "out.json").exists():
+            return f"MicroPython did not finish: {(done.stdout + done.stderr).strip()[-400:]}"
         return ""
 
     def differences(self, folder: Path) -> list:
         """[(name, problems)] of the states that MicroPython saw otherwise."""
-        answer = json.loads((folder / "out.json").read_text())
+        given = answer(folder)
         flash = (folder / "out.bin").read_bytes()
-        if answer["implementation"] != _NAME or len(answer["boots"]) != len(self._expected):
-            return [(name, [f"answered by {answer['implementation']}"]) for name, _ in self._expected]
+        if given["implementation"] != _NAME or len(given["boots"]) != len(self._expected):
+            return [(name, [f"answered by {given['implementation']}"]) for name, _ in self._expected]
         found = []
         at = 0
-        for (name, expected), seen in zip(self._expected, answer["boots"], strict=True):
+        for (name, expected), seen in zip(self._expected, given["boots"], strict=True):
             last = expected[-1].state
             problems = differing(expected, seen)
             if flash[at : at + len(last)] != last:
@@ -128,6 +132,11 @@ class _Lot:
         at = len(self._data)
         self._data += data
         return at
+
+
+def answer(folder: Path) -> dict:
+    """What there.py wrote: {"implementation", "boots": [[a boot, ...] for each state]}."""
+    return json.loads((folder / "out.json").read_text())
 
 
 def differing(expected: list, seen: list) -> list[str]:
