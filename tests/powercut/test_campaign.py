@@ -13,12 +13,12 @@ from powercut.cases import Case
 from powercut.targets import TARGETS
 
 ROOT = Path(__file__).parents[2]
-# At least so many states, of them with a second cut.
+# At least so many states, of them with a second cut, of them with two components.
 LEAST = {
-    "swap_offset": (60_000, 10_000),
-    "swap_scratch": (70_000, 10_000),
-    "golden": (40_000, 6_000),
-    "ab": (15_000, 2_000),
+    "swap_offset": (70_000, 10_000, 10_000),
+    "swap_scratch": (80_000, 12_000, 12_000),
+    "golden": (45_000, 6_000, 7_500),
+    "ab": (16_000, 1_000, 4_500),
 }
 CASE = Case("swap_offset", "test", "larger", "w4", "used")
 
@@ -43,8 +43,10 @@ def test_the_sampled_campaign_finds_nothing(strategy):
     )
     assert single + double <= states
     assert states >= LEAST[strategy][0] and double >= LEAST[strategy][1], last
-    actions = [line.split()[1] for line in done.stdout.splitlines() if line.startswith(strategy + " ")]
-    assert actions == [*judge.RULES, *judge_two.RULES], "a line for each action"
+    rows = [line.split() for line in done.stdout.splitlines() if line.startswith(strategy + " ")]
+    assert [row[1] for row in rows] == [*judge.RULES, *judge_two.RULES], "a line for each action"
+    both = sum(int(row[3].replace(",", "")) for row in rows if row[1] in judge_two.RULES)
+    assert both >= LEAST[strategy][2], both
     assert f" {QUICK_SHARE} of them on MicroPython " in last
     assert int(re.search(r"(\d+) excluded", last)[1]) < 30 and " 0 failures " in last
 
