@@ -7,7 +7,7 @@ import struct
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from ophion.package.espimage import app_image
+from ophion.build.espimage import app_image
 
 HEADER_BYTES = 32
 _OVERHEAD = HEADER_BYTES + 4 + 36 + 36 + 68
