@@ -10,7 +10,7 @@ from ophion_boot.crypto import CryptoError
 try:
     from ophion_boot.crypto.aes_ctr_viper import count_blocks, xor
 except (ImportError, SyntaxError, ValueError, MemoryError):
-    from ophion_boot.crypto.aes_ctr_plain import count_blocks, xor
+    from ophion_boot.crypto.aes_ctr_plain import count_blocks, xor  # type: ignore[assignment]
 
 _CHUNK = const(2048)
 _BLOCKS = const(128)
@@ -23,8 +23,9 @@ class AesCtr:
 
     `key` has 16 or 32 bytes, `counter` 16: the counter of byte 0. `aes` is `cryptolib.aes` or something with
     its signature; None takes the firmware's. Without a built-in counter mode, two buffers of 2 KiB are
-    allocated here, and later calls allocate nothing as long as the counter of byte 0 is a multiple of 128 and its lower
-    24 bits do not overflow; a built-in one allocates when the position is not where the last call ended.
+    allocated here, and later calls allocate nothing as long as the counter of byte 0 is a multiple of 128 and
+    its lower 24 bits do not overflow; a built-in one allocates when the position is not where the last call
+    ended.
     Raises CryptoError for other lengths, or when the firmware has no `cryptolib`.
     """
 

@@ -77,7 +77,8 @@ def comb_table(x: int, y: int) -> bytes:
         for _ in range(SPACING):
             point = add(point, point)
         teeth.append(point)
-    if _times(teeth[0], _L)[0] % P:
+    x, y, z, _ = _times(teeth[0], _L)
+    if x % P or (y - z) % P:
         raise CryptoError("the key is outside the subgroup of prime order")
     entries = []
     for i in range(1 << TEETH - 1):

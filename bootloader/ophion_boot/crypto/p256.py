@@ -12,9 +12,9 @@ from ophion_boot.crypto.scalars import SPACING, TEETH, inverse, regular_schedule
 from ophion_boot.crypto.weierstrass import P, to_affine
 
 try:
-    from ophion_boot.crypto.p256_vm import affine_x, product
+    from ophion_boot.crypto.p256_vm import product, shared_x
 except (ImportError, SyntaxError, ValueError, MemoryError):
-    from ophion_boot.crypto.weierstrass import affine_x, product
+    from ophion_boot.crypto.weierstrass import product, shared_x
 
 _B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
 _N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -90,7 +90,7 @@ def ecdh(private: bytes, public: bytes) -> bytes:
     point = _point(public)
     # k and n - k lead to the same x, and one of them is odd.
     k = (k, _N - k)[1 - (k & 1)]
-    return affine_x(product(regular_schedule(k), (point,), TABLE)).to_bytes(32, "big")
+    return shared_x(regular_schedule(k), point).to_bytes(32, "big")
 
 
 def _split(signature: bytes) -> tuple[int, int]:

@@ -45,12 +45,18 @@ def inverse(a: int, m: int) -> int:
     return v % m
 
 
-def signed_digits(n: int) -> list[tuple[int, int]]:
-    """The non-adjacent form of n >= 0: (place, digit), lowest place first, digits odd and below 16."""
+def signed_digits(n: int, point: int) -> list[int]:
+    """The non-adjacent form of `n`, digits odd and below 16, as events for window entries from 8 * `point`.
+
+    An event is place << 16 | step << 8 | index.
+    """
+    plus, minus = ADD_WINDOW << 8 | 8 * point, SUB_WINDOW << 8 | 8 * point
+    if n < 0:
+        n, plus, minus = -n, minus, plus
     size = len("%x" % n) // 2 + 1
     data = n.to_bytes(size + 2, "little")
     size *= 8
-    digits = []
+    events = []
     carry = at = 0
     while at <= size:
         byte = at >> 3
@@ -60,9 +66,9 @@ def signed_digits(n: int) -> list[tuple[int, int]]:
             continue
         digit = (bits & 31) + carry
         carry = digit >> 4
-        digits.append((at, digit - (carry << _WIDTH)))
+        events.append(at << 16 | (minus + (32 - digit >> 1) if carry else plus + (digit >> 1)))
         at += _WIDTH
-    return digits
+    return events
 
 
 def comb_digits(k: int, order: int) -> bytes:
@@ -84,31 +90,28 @@ def schedule(
 
     Window scalars may be negative; the others are in 0 ... order - 1.
     """
-    at_place: dict[int, bytes] = {}
-    point = 0
-    for n in windows:
-        for place, digit in signed_digits(abs(n)):
-            step = bytes((SUB_WINDOW if (digit < 0) != (n < 0) else ADD_WINDOW, point + (abs(digit) >> 1)))
-            at_place[place] = at_place.get(place, b"") + step
-        point += 8
-    for kind, k in ((ADD_BASE, base), (ADD_KEY, key)):
+    events = []
+    for point, n in enumerate(windows):
+        events += signed_digits(n, point)
+    for step, k in ((ADD_BASE, base), (ADD_KEY, key)):
         if k is not None:
-            place = _SPACING
+            place = _SPACING << 16 | step << 8
             for teeth in comb_digits(k, order):
-                place -= 1
-                step = bytes((kind, teeth - 64) if teeth & 64 else (kind + 1, 63 - teeth))
-                at_place[place] = at_place.get(place, b"") + step
+                place -= 1 << 16
+                events.append(place + (teeth - 64 if teeth & 64 else 256 + 63 - teeth))
+    events.sort(reverse=True)
+    events.append(0)
     steps = bytearray()
-    above = max(at_place) if at_place else 0
-    for place in sorted(at_place, reverse=True):
-        if above > place:
+    above = events[0] >> 16
+    for event in events:
+        place = event >> 16
+        if place < above:
             steps.append(DOUBLE)
             steps.append(above - place)
-        steps += at_place[place]
-        above = place
-    if above:
-        steps.append(DOUBLE)
-        steps.append(above)
+            above = place
+        if event & 0xFF00:
+            steps.append(event >> 8 & 255)
+            steps.append(event & 255)
     return steps
 
 

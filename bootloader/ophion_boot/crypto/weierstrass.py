@@ -2,7 +2,7 @@
 
 A point is (X, Y, Z) with x = X/Z^2, y = Y/Z^3 (Jacobian coordinates), Z = 0 for the neutral element.
 The exceptional cases of the addition are handled, so every input gives the right sum. `p256_vm` has the
-same function for the 32-bit field machine.
+same functionss for the 32-bit field machine.
 """
 
 from ophion_boot.crypto.scalars import DOUBLE, SUB_WINDOW, inverse
@@ -114,6 +114,6 @@ def to_affine(points: list[tuple]) -> list[tuple[int, int]]:
     return affine
 
 
-def affine_x(point: tuple[int, int, int]) -> int:
-    """x of a point other than the neutral element."""
-    return to_affine([point])[0][0]
+def shared_x(steps: bytes | bytearray, point: tuple[int, int]) -> int:
+    """x of the sum, not the neutral element, that `steps` makes of multiples of `point`."""
+    return to_affine([product(steps, (point,), b"")])[0][0]
