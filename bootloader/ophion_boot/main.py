@@ -14,6 +14,7 @@ from ophion_boot.core import bootmode
 from ophion_boot.core.boot import Boot, Bootloader
 from ophion_boot.core.eventlog import EventLog
 from ophion_boot.core.inbox import Inbox
+from ophion_boot.core.install import settle
 from ophion_boot.core.receive import Upload
 from ophion_boot.core.runtime import Runtime
 from ophion_boot.core.smp_image import GROUP as IMAGE_GROUP
@@ -78,20 +79,9 @@ class Device:
         changed = self.runtime is not None and self.runtime.confirm()
         if self.strategy.confirm() or changed:
             self.log.add("confirmed", self.boot.image.version, reason)
-            self._settle()
+            settle(self.verifier, self.boot.image, self.runtime)
             return True
         return False
-
-    def _settle(self) -> None:
-        """What was confirmed says what is asked for from now on, the runtime for image number 1."""
-        self.verifier.confirmed(self.boot.image)
-        if self.runtime is None:
-            return
-        try:
-            area = self.runtime.active()
-            self.verifier.confirmed(self.verifier.verify(area, area.size, 1))
-        except (OSError, ValueError):
-            pass  # a runtime that came over a cable says nothing
 
     def on_trial(self) -> bool:
         """What runs goes back unless it is confirmed."""
