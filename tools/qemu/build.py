@@ -73,7 +73,7 @@ def firmware(frozen: Mapping[str, bytes] | None = None, name: str = "rig") -> Fi
                 install_tools()
                 _fetch(source)
                 _make(source / _TREE / "mpy-cross", [])
-                _keep(_compile(source / _TREE, STORE / f"work-{name}", board, frozen), kept, name)
+                _keep(_compile(source / _TREE, board, frozen), kept, name)
     return Firmware(elf, mpy_cross)
 
 
@@ -124,8 +124,9 @@ def _fetch(source: Path) -> None:
     shutil.rmtree(state)
 
 
-def _compile(tree: Path, work: Path, board: str, frozen: Mapping[str, bytes]) -> Path:
-    """Make the firmware in `work`; objects stay as long as the board's files are the same."""
+def _compile(tree: Path, board: str, frozen: Mapping[str, bytes]) -> Path:
+    """Make the firmware; objects stay as long as the board's files do, whatever is frozen."""
+    work = STORE / "work"
     stamp = work / "board"
     if not stamp.exists() or stamp.read_text() != board:
         shutil.rmtree(work, ignore_errors=True)
@@ -136,6 +137,8 @@ def _compile(tree: Path, work: Path, board: str, frozen: Mapping[str, bytes]) ->
     (work / "lib").mkdir(exist_ok=True)
     (work / "lib" / "README.md").touch()
     stamp.write_text(board)
+    # It is made again only when a frozen file is newer than it: not when one is gone.
+    (work / "build" / "frozen_content.c").unlink(missing_ok=True)
     _make(
         tree / "ports" / "qemu",
         [
@@ -177,6 +180,8 @@ def _make(folder: Path, variables: list[str]) -> None:
     jobs = f"-j{os.cpu_count() or 1}"
     # make must not see the variables of a make that runs this.
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
+    # The version comes from the source, not from the git repository around it.
+    environment["GIT_CEILING_DIRECTORIES"] = str(STORE)
     environment["SOURCE_DATE_EPOCH"] = "0"
     _run(["make", jobs, "-C", str(folder), f"PYTHON={sys.executable}", *variables], env=environment)
 
