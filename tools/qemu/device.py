@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ophion.build.boards import board_layout
@@ -52,6 +53,7 @@ class Device:
         self._reader: threading.Thread | None = None
         self._printed = threading.Condition()
         self.console = ""
+        self.port = ""
         self._start.write_bytes(rig.packed({}, firmware, _HEAP_KB, mpy=False))
         self.flash.write_bytes(b"\xff" * self.layout.flash_size)
         self._write(self.layout.areas["primary"].offset, image)
@@ -61,8 +63,7 @@ class Device:
 
         Only while the device is off. Raises StrategyError when the slot is not free.
         """
-        with self.flash.open("r+b") as file:
-            nor = NorFlash(file, self.layout.flash_size, self.layout.sector, self.layout.write_size)
+        with self._nor() as nor:
             strategy = self._strategy(nor)
             upload = Upload(strategy, bytearray(self.layout.sector))
             done = upload.chunk(0, image, len(image), hashlib.sha256(image).digest())
@@ -70,15 +71,34 @@ class Device:
                 raise RuntimeError("the staged image does not read back")
             strategy.set_pending(permanent)
 
-    def start(self) -> None:
-        """Switch on; what the device prints goes to `console`, from the start again."""
+    def start(self, pty: bool = False) -> None:
+        """Switch on; what the device prints goes to `console`, from the start again.
+
+        With `pty` the UART is a terminal of its own instead, named `port`.
+        """
         self.stop()
         self.console = ""
         line = rig.command(self._firmware, self._start, icount=False)
         line += ["-drive", f"if=pflash,unit=1,format=raw,file={self.flash}"]
+        if pty:
+            line[line.index("stdio")] = "pty"
         self._process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
         self._reader.start()
+        if pty:
+            said = self.wait_for(" (label")
+            self.port = said.partition("redirected to ")[2].partition(" (label")[0]
+
+    def reads(self, area: str, size: int) -> bytes:
+        """The first `size` bytes of the area that the layout calls `area`."""
+        with self.flash.open("rb") as file:
+            file.seek(self.layout.areas[area].offset)
+            return file.read(size)
+
+    def interrupted(self) -> bool:
+        """True when the flash holds half a swap."""
+        with self._nor() as nor:
+            return bool(self._strategy(nor).interrupted())
 
     def stop(self) -> None:
         """Kill QEMU (SIGKILL): the power is gone."""
@@ -104,10 +124,17 @@ class Device:
         self.stop()
 
     def _read(self, process: subprocess.Popen[bytes]) -> None:
+        said = b""
         while data := process.stdout.read1():  # type: ignore[union-attr]
+            said += data
             with self._printed:
-                self.console += data.decode(errors="backslashreplace").replace("\r\n", "\n")
+                self.console = rig.text(said)
                 self._printed.notify_all()
+
+    @contextlib.contextmanager
+    def _nor(self) -> Iterator[NorFlash]:
+        with self.flash.open("r+b") as file:
+            yield NorFlash(file, self.layout.flash_size, self.layout.sector, self.layout.write_size)
 
     def _strategy(self, nor: NorFlash):  # type: ignore[no-untyped-def]
         def area(name: str) -> Area:

@@ -125,7 +125,7 @@ def _compiled(files: Mapping[str, bytes], mpy_cross: Path) -> dict[str, bytes]:
         line = [str(mpy_cross), "-march=rv32imc", "-s", name, "-o", "-", "-"]
         done = subprocess.run(line, input=files[name], capture_output=True)
         if done.returncode:
-            raise RigError(f"mpy-cross refuses {name}", _text(done.stderr))
+            raise RigError(f"mpy-cross refuses {name}", text(done.stderr))
         result[name.removesuffix(".py") + ".mpy"] = done.stdout
     return result
 
@@ -134,13 +134,14 @@ def _output(line: list[str], timeout_s: float) -> str:
     try:
         done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s)
     except subprocess.TimeoutExpired as error:
-        raise RigError(f"no end after {timeout_s:g} s", _text(error.stdout or b"")) from None
-    output = _text(done.stdout)
+        raise RigError(f"no end after {timeout_s:g} s", text(error.stdout or b"")) from None
+    output = text(done.stdout)
     if done.returncode:
         what = "the processor faulted" if done.returncode == _EXIT_FAULT else f"status {done.returncode}"
-        raise RigError(what, output + _text(done.stderr))
+        raise RigError(what, output + text(done.stderr))
     return output
 
 
-def _text(data: bytes) -> str:
+def text(data: bytes) -> str:
+    """What the console said, as text with newlines."""
     return data.decode(errors="backslashreplace").replace("\r\n", "\n")

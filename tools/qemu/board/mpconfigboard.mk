@@ -3,7 +3,7 @@
 
 QEMU_ARCH = riscv32
 QEMU_MACHINE = virt
-LDSCRIPT = mcu/rv32/virt.ld
+LDSCRIPT = $(BOARD_DIR)/virt.ld
 
 # With the older ISA specification `i` includes the CSR instructions, so that the compiler's name of
 # the architecture is one that Debian's libgcc and picolibc exist for.

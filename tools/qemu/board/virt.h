@@ -15,7 +15,7 @@
 #define VIRT_UART ((volatile uint8_t *)0x10000000)
 #define VIRT_TICKS_PER_US (10)
 
-// RAM. The linker script ends at 0x80610000; QEMU clears RAM when it starts and keeps it at a reset.
+// RAM. virt.ld ends at 0x80610000; QEMU clears RAM when it starts and keeps it at a reset.
 #define VIRT_RETAINED ((virt_retained_t *)0x80f00000)
 #define VIRT_HEAP ((uint8_t *)0x81000000)
 #define VIRT_START ((const virt_start_t *)0x86000000)
