@@ -93,20 +93,6 @@ print(list(causes))
     assert rig.run(program, firmware=firmware) == "[1, 2, 3]\n"
 
 
-def test_a_reset_in_the_middle_of_an_import_leaves_nothing_behind(firmware):
-    # The second import is at the same place of the stack as the one that the watchdog ended.
-    module = """
-import machine
-if machine.reset_cause() != machine.WDT_RESET:
-    machine.WDT(timeout=20)
-    while True:
-        pass
-raise RuntimeError("told")
-"""
-    program = "try:\n import hangs\nexcept RuntimeError as e:\n print(e)"
-    assert rig.run(program, {"hangs.py": module}, firmware=firmware, timeout_s=10) == "told\n"
-
-
 def test_a_fed_watchdog_is_quiet(firmware):
     program = """
 import machine, time

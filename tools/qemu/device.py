@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ophion.sim.stage import device_files, stand_ins
 from ophion_boot.core.area import Area
 from ophion_boot.core.receive import Upload
 from ophion_boot.core.strategies import make
+from ophion_boot.fmt.trailer import NONE
 
 from qemu import build, rig
 
@@ -54,6 +56,7 @@ class Device:
         self._printed = threading.Condition()
         self.console = ""
         self.port = ""
+        self._written = 0
         self._start.write_bytes(rig.packed({}, firmware, _HEAP_KB, mpy=False))
         self.flash.write_bytes(b"\xff" * self.layout.flash_size)
         self._write(self.layout.areas["primary"].offset, image)
@@ -78,6 +81,7 @@ class Device:
         """
         self.stop()
         self.console = ""
+        self._written = self.flash.stat().st_mtime_ns
         line = rig.command(self._firmware, self._start, icount=False)
         line += ["-drive", f"if=pflash,unit=1,format=raw,file={self.flash}"]
         if pty:
@@ -99,6 +103,20 @@ class Device:
         """True when the flash holds half a swap."""
         with self._nor() as nor:
             return bool(self._strategy(nor).interrupted())
+
+    def pending(self) -> bool:
+        """True when the next boot has an update to install or to take back, or the rest of one."""
+        with self._nor() as nor:
+            strategy = self._strategy(nor)
+            return bool(strategy.interrupted() or strategy.decide()[0] != NONE)
+
+    def wait_for_write(self, timeout_s: float = 30) -> None:
+        """Wait until the device writes to its flash for the first time since `start`; else rig.RigError."""
+        end = time.monotonic() + timeout_s
+        while self.flash.stat().st_mtime_ns == self._written:
+            if time.monotonic() > end:
+                raise rig.RigError(f"no write to the flash in {timeout_s:g} s", self.console)
+            time.sleep(0.001)
 
     def stop(self) -> None:
         """Kill QEMU (SIGKILL): the power is gone."""
