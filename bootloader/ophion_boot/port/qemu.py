@@ -38,7 +38,6 @@ class Board:
 
     def ota(self) -> None:
         """ESP-IDF's app partitions: this machine has none."""
-        return None
 
     def map(self, area: Area, size: int) -> memoryview:
         """The first `size` bytes of `area` where they lie: this flash is in the address space."""
