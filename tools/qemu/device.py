@@ -37,6 +37,7 @@ def firmware(keys: Sequence[bytes], extra: Mapping[str, bytes] | None = None) ->
         del frozen[f"ophion_boot/port/{port}.py"]
     layout = load_layout(board_layout("qemu"))
     frozen["ophion_layout.py"] = device_module(layout, layout.name, list(keys)).encode()
+    frozen["counting.py"] = (build.BOARD / "modules" / "counting.py").read_bytes()
     return build.firmware({**frozen, **(extra or {})}, "boot")
 
 
@@ -74,15 +75,16 @@ class Device:
                 raise RuntimeError("the staged image does not read back")
             strategy.set_pending(permanent)
 
-    def start(self, pty: bool = False) -> None:
+    def start(self, pty: bool = False, icount: bool = False) -> None:
         """Switch on; what the device prints goes to `console`, from the start again.
 
-        With `pty` the UART is a terminal of its own instead, named `port`.
+        With `pty` the UART is a terminal of its own instead, named `port`. With `icount` instructions
+        are counted, and clocks are made of them (rig.run).
         """
         self.stop()
         self.console = ""
         self._written = self.flash.stat().st_mtime_ns
-        line = rig.command(self._firmware, self._start, icount=False)
+        line = rig.command(self._firmware, self._start, icount=icount)
         line += ["-drive", f"if=pflash,unit=1,format=raw,file={self.flash}"]
         if pty:
             line[line.index("stdio")] = "pty"
