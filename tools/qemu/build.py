@@ -84,10 +84,11 @@ def install_tools() -> None:
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise BuildError("missing; as root on Debian: apt-get install " + " ".join(missing))
-    lock = ["-o", "DPkg::Lock::Timeout=300"]
+    # Others may be using apt; and a power cut is not what these packages are unpacked for.
+    options = ["-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Options::=--force-unsafe-io"]
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    _run(["apt-get", *lock, "update", "-q"], env=environment)
-    _run(["apt-get", *lock, "install", "-qy", "--no-install-recommends", *missing], env=environment)
+    _run(["apt-get", *options, "update", "-q"], env=environment)
+    _run(["apt-get", *options, "install", "-qy", "--no-install-recommends", *missing], env=environment)
 
 
 def _there(sign: str) -> bool:
