@@ -25,7 +25,7 @@ def test_three_times_the_image_takes_three_times_the_hash(bench_qemu):
     assert large["verify"] > small["verify"]
 
 
-# The aim is 90 KiB. Trust and five kinds of keys came to 153,792 bytes: this only keeps it from growing unseen.
+# The aim is 90 KiB; with trust and five kinds of keys it is 153,792 bytes. This keeps it from growing unseen.
 FROZEN_MAX = 156 * 1024
 
 
