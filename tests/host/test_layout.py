@@ -104,3 +104,14 @@ def test_only_swap_scratch_wants_a_scratch_area(tmp_path):
     wants = layout_with(tmp_path, "sim", ('"swap_offset"', '"swap_scratch"'))
     with pytest.raises(LayoutError, match=r"areas\.scratch is missing \(update.strategy is swap_scratch\)"):
         load_layout(wants)
+
+
+def test_the_board_names_its_port_or_is_the_simulated_one(tmp_path):
+    assert load_layout(board_layout("sim")).port == "unix"
+    qemu = load_layout(board_layout("qemu"))
+    assert (qemu.port, qemu.max_image_size) == ("qemu", 5 * 0x40000)
+    made = {}
+    exec(device_module(qemu, "name", [bytes(32)]), made)
+    assert made["LAYOUT"]["port"] == "qemu"
+    with pytest.raises(LayoutError, match=r"board\.port 'esp33' is not one of unix, qemu"):
+        load_layout(layout_with(tmp_path, "qemu", ('port = "qemu"', 'port = "esp33"')))
