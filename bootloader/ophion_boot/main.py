@@ -14,6 +14,7 @@ from ophion_boot.core import bootmode
 from ophion_boot.core.boot import Boot, Bootloader
 from ophion_boot.core.eventlog import EventLog
 from ophion_boot.core.inbox import Inbox
+from ophion_boot.core.install import settle
 from ophion_boot.core.receive import Upload
 from ophion_boot.core.runtime import Runtime
 from ophion_boot.core.secret import Secret
@@ -29,7 +30,6 @@ from ophion_boot.core.trust import Trust
 from ophion_boot.core.trust_rules import Device as TrustDevice
 from ophion_boot.core.verify import Verifier
 from ophion_boot.fmt.image import version_text
-from ophion_boot.port.ble import BleServer
 
 _APP = "/app"
 _BUF_SIZE = 2475
@@ -80,20 +80,9 @@ class Device:
         changed = self.runtime is not None and self.runtime.confirm()
         if self.strategy.confirm() or changed:
             self.log.add("confirmed", self.boot.image.version, reason)
-            self._settle()
+            settle(self.verifier, self.boot.image, self.runtime)
             return True
         return False
-
-    def _settle(self) -> None:
-        """What was confirmed says what is asked for from now on, the runtime for image number 1."""
-        self.verifier.confirmed(self.boot.image)
-        if self.runtime is None:
-            return
-        try:
-            area = self.runtime.active()
-            self.verifier.confirmed(self.verifier.verify(area, area.size, 1))
-        except (OSError, ValueError):
-            pass  # a runtime that came over a cable says nothing
 
     def on_trial(self) -> bool:
         """What runs goes back unless it is confirmed."""
@@ -104,8 +93,8 @@ class Device:
         self.board.rtc_memory(bootmode.pack(boot_mode) if boot_mode else b"")
         self.board.reset()
 
-    def server(self, notify=None) -> BleServer:  # type: ignore[no-untyped-def]
-        """The SMP service of this device over BLE, not started."""
+    def server(self, notify=None):  # type: ignore[no-untyped-def]
+        """The SMP service of this device over what its board has, not started."""
         inbox = Inbox(_BUF_COUNT, _BUF_SIZE)
         reset = _Later()
         groups = {
@@ -114,7 +103,7 @@ class Device:
             OPHION_GROUP: OphionGroup(self.info(), self.log, reset, self.verifier.trust, self.on_trial),
         }
         session = Session(groups, _BUF_SIZE, lambda reason: self.log.add("refused", "", reason))
-        server = BleServer(self.board.radio(), self.layout["name"], inbox, session, self.restart, notify)
+        server = self.board.server(self.layout["name"], inbox, session, self.restart, notify)
         reset.server = server
         return server
 
@@ -150,10 +139,10 @@ def _trust(board, layout: dict) -> Trust:  # type: ignore[no-untyped-def]
 class _Later:
     """The reset of a server that is known only after this was passed on."""
 
-    server: BleServer = None  # type: ignore[assignment]
+    server = None
 
     def __call__(self, boot_mode: int) -> None:
-        self.server.request_reset(boot_mode)
+        self.server.request_reset(boot_mode)  # type: ignore[attr-defined]
 
 
 def start() -> None:
@@ -161,8 +150,7 @@ def start() -> None:
     global device
     from ophion_layout import LAYOUT
 
-    from ophion_boot.port.unix import Board
-
+    Board = __import__("ophion_boot.port." + LAYOUT["port"], None, None, ("Board",)).Board
     # Nothing on a file system that nobody signed may stand in for a frozen module.
     sys.path[:] = Board.frozen
     device = Device(Board(LAYOUT), LAYOUT)
@@ -228,7 +216,7 @@ def run() -> None:
 
 
 def recover() -> None:
-    """Serve SMP over BLE; without a central for `recovery_s` seconds, try the application again."""
+    """Serve SMP; without a central for `recovery_s` seconds, try the application again."""
     device.log.add("recovery", "", device.boot.reason or "asked for, or the application ended")
     server = device.server()
     server.start()

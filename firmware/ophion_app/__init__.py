@@ -15,7 +15,7 @@ from ophion_boot import main as _boot
 
 _POLL_MS = 20
 
-_server: "_boot.BleServer | None" = None
+_server = None
 
 
 def version() -> str:
@@ -54,7 +54,7 @@ def reachable() -> bool:
 
 
 async def serve() -> None:
-    """Serve updates over BLE while the application runs; ends only when cancelled."""
+    """Serve updates while the application runs; ends only when cancelled."""
     global _server
     flag = asyncio.ThreadSafeFlag()
     server = _boot.device.server(flag.set)

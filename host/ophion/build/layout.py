@@ -31,6 +31,10 @@ _AREAS = ("state", "user")
 
 _RUNTIME_AREAS = ("otadata", "ota_0", "ota_1")
 """Areas of a board whose runtime can be updated too: all of them or none."""
+
+PORTS = ("unix", "qemu")
+"""Modules of ophion_boot.port that have a Board; the first one when a layout names none."""
+
 _NAME_MAX = 29
 """BLE name in a scan response of 31 bytes (Core specification, Supplement part A, 1.2)."""
 
@@ -53,6 +57,7 @@ class Layout:
 
     name: str
     hw: str
+    port: str
     flash_size: int
     sector: int
     write_size: int
@@ -127,6 +132,7 @@ def device_module(
     values = {
         "name": name,
         "hw": layout.hw,
+        "port": layout.port,
         "runtime": tuple(runtime),
         "strategy": layout.strategy,
         "sector": layout.sector,
@@ -162,6 +168,7 @@ def _layout(table: Mapping[str, Any]) -> Layout:
     return Layout(
         name=_text(board, "board.name"),
         hw=_text(board, "board.hw"),
+        port=_text(board, "board.port") if "port" in board else PORTS[0],
         flash_size=_number(flash, "flash.size"),
         sector=_number(flash, "flash.sector"),
         write_size=_number(flash, "flash.write_size"),
@@ -178,6 +185,8 @@ def _layout(table: Mapping[str, Any]) -> Layout:
 def _check(layout: Layout) -> None:
     if layout.strategy not in STRATEGIES:
         raise LayoutError(f"update.strategy {layout.strategy!r} is not one of {', '.join(STRATEGIES)}")
+    if layout.port not in PORTS:
+        raise LayoutError(f"board.port {layout.port!r} is not one of {', '.join(PORTS)}")
     if not 1 <= layout.trials <= TRIALS_MAX:
         raise LayoutError(f"update.trials {layout.trials} is not 1 to {TRIALS_MAX}")
     if layout.write_size not in (1, 2, 4, 8, 16, 32):

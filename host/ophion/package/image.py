@@ -234,7 +234,7 @@ def verify_image(
         area = MemoryFlash(image.data).area()
         area.sealed = True
         secret = Secret(list(enc_keys), Aes) if enc_keys else None
-        Verifier(trust, bytearray(SECTOR_BYTES), secret).verify(area, image.size)
+        Verifier(trust, bytearray(SECTOR_BYTES), secret).verify(area, image.size, image.number)
     except VerifyError as error:
         hint = "give the device's private key with --enc-key" if image.aes_bits and not enc_keys else ""
         raise VerificationFailed(f"a device would refuse this image: {error}", hint) from None
