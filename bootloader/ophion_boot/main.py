@@ -17,7 +17,6 @@ from ophion_boot.core.inbox import Inbox
 from ophion_boot.core.install import settle
 from ophion_boot.core.receive import Upload
 from ophion_boot.core.runtime import Runtime
-from ophion_boot.core.secret import Secret
 from ophion_boot.core.smp_image import GROUP as IMAGE_GROUP
 from ophion_boot.core.smp_image import Component, ImageGroup
 from ophion_boot.core.smp_ophion import GROUP as OPHION_GROUP
@@ -48,7 +47,7 @@ class Device:
         self.layout = layout
         self.log = EventLog(board.cells)
         self._buf = bytearray(layout["sector"])
-        secret = Secret(layout["enc_keys"]) if layout["encryption"] else None
+        secret = _secret(layout)
         self.verifier = Verifier(_trust(board, layout), self._buf, secret)
         self.strategy = make(layout["strategy"], board.area, self._buf, layout["trials"], self.feed, secret)
         ota = board.ota()
@@ -134,6 +133,15 @@ def _trust(board, layout: dict) -> Trust:  # type: ignore[no-untyped-def]
     """What this device trusts: the keys and roots of its firmware, and what its cell adds."""
     facts = TrustDevice(layout["hw"], sys.implementation.version[:3])
     return Trust(layout["keys"], layout["roots"], board.cells, facts, layout["trust_cache"])
+
+
+def _secret(layout: dict):  # type: ignore[no-untyped-def]
+    """The Secret of a board that takes encrypted images; others need none of its code."""
+    if not layout["encryption"]:
+        return None
+    from ophion_boot.core.secret import Secret
+
+    return Secret(layout["enc_keys"])
 
 
 class _Later:

