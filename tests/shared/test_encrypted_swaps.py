@@ -3,7 +3,8 @@
 import binascii
 import struct
 
-from cuts import cut_everywhere
+from cuts import count_ops, cut_everywhere
+from nor import PowerCut
 from ophion_boot.core.receive import Upload, UploadError
 from ophion_boot.core.strategies import make
 from ophion_boot.core.strategy import StrategyError
@@ -78,6 +79,28 @@ def test_cuts_during_a_revert(kind):
 
 
 @on_swaps
+def test_a_second_cut_while_a_swap_goes_on(kind):
+    # The boot after a cut has nothing but the journal's records to go by; it is cut, too.
+    old, new = "enc-four", "enc-six"
+    judge = goes_back(old, new)
+    again = 0
+    for make_rig in (SealedRig, installed):
+        total = count_ops(lambda m=make_rig: m(kind, old, new), Rig.boot)
+        for op in range(2, total, 3):
+            rig = make_rig(kind, old, new)
+            rig.flash.arm_cut(op, "torn", op)
+            raises(PowerCut, rig.boot)
+            rig.flash.arm_cut(op * 7 % 11 + 1, "torn", op + 1)
+            try:
+                rig.boot()
+                rig.flash.disarm()
+            except PowerCut:
+                again += 1
+            judge(rig, rig.boot_through_cuts(), op)
+    assert again > 20
+
+
+@on_swaps
 def test_cuts_during_a_permanent_install_with_other_write_sizes(kind):
     for write_size in (8, 32):
 
@@ -123,8 +146,6 @@ def test_nothing_is_decrypted_into_the_primary_slot_before_it_verified(kind):
 @on_swaps
 def test_a_swap_that_lost_its_key_waits_for_it(kind):
     # The device that goes on with a half-done swap has other keys: it must not write what it cannot know.
-    from nor import PowerCut
-
     rig = SealedRig(kind, "enc-four", "enc-six")
     rig.flash.arm_cut(14, "before", 0)
     assert raises(PowerCut, rig.boot) is not None
