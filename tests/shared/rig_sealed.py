@@ -15,6 +15,8 @@ PAIRS = (
     ("enc-one", "enc-full"),
     ("enc-full", "enc-one"),
 )
+# The factory images of golden: encrypted, plain.
+FACTORIES = ("enc-one", "full")
 _BLOCK = 16
 _secrets = {}
 

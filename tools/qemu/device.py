@@ -13,7 +13,7 @@ from pathlib import Path
 from ophion.build.boards import board_layout
 from ophion.build.layout import device_module, load_layout
 from ophion.sim.device.nor import NorFlash
-from ophion.sim.stage import device_files, stand_ins
+from ophion.sim.stage import ENCRYPTION, device_files, stand_ins
 from ophion_boot.core.area import Area
 from ophion_boot.core.receive import Upload
 from ophion_boot.core.strategies import make
@@ -36,6 +36,8 @@ def firmware(keys: Sequence[bytes], extra: Mapping[str, bytes] | None = None) ->
     for port in _LEFT_OUT:
         del frozen[f"ophion_boot/port/{port}.py"]
     layout = load_layout(board_layout("qemu"))
+    if not layout.encryption:
+        frozen = {name: data for name, data in frozen.items() if name not in ENCRYPTION}
     frozen["ophion_layout.py"] = device_module(layout, layout.name, list(keys)).encode()
     frozen["counting.py"] = (build.BOARD / "modules" / "counting.py").read_bytes()
     return build.firmware({**frozen, **(extra or {})}, "boot")

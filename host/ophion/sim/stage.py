@@ -7,6 +7,21 @@ from pathlib import Path
 
 from ophion.sim.errors import SimError
 
+ENCRYPTION = frozenset(
+    f"ophion_boot/{name}.py"
+    for name in (
+        "core/secret",
+        "crypto/aes_ctr",
+        "crypto/aes_ctr_plain",
+        "crypto/aes_ctr_viper",
+        "crypto/ecies",
+        "crypto/hkdf",
+        "crypto/montgomery",
+        "crypto/x25519",
+    )
+)
+"""Frozen files that a board without `update.encryption` never imports, and may leave out."""
+
 _STAND_INS = Path(__file__).parent / "device"
 
 
