@@ -108,12 +108,12 @@ def test_a_journal_without_its_keys_is_no_journal(kind):
     rig.boot()
     start = (PRI - 1) * SECTOR + 32 + 64 + rig.strategy.marks_per_sector * PRI * 4
     assert rig.bytes_at(start, 4) == rig.bytes_at(start + 160, 4) == b"OPHK"
-    assert rig.strategy._journal.seals()[0].blob in stored("enc-four")
+    assert rig.strategy._records.read()[0].blob in stored("enc-four")
     for at in range(0, 320, 13):
         flip(rig, start + at)
-        assert rig.strategy._journal.seals() is None, at
+        assert rig.strategy._records.read() is None, at
         flip(rig, start + at)
-    assert rig.strategy._journal.seals() is not None
+    assert rig.strategy._records.read() is not None
 
 
 @on_swaps

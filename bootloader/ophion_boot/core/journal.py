@@ -11,12 +11,11 @@ import struct
 
 from ophion_boot.compat import const
 from ophion_boot.core.slot import Slot
-from ophion_boot.fmt import FormatError, trailer
-from ophion_boot.fmt.wrapped import RECORD_BYTES, Seal, pack_record, parse_record
+from ophion_boot.fmt import trailer
 
 _MAGIC = b"OPHJ"
 _RECORD = "<4sBBHII"
-_SEALS = const(2)
+_SEALS_BYTES = const(320)
 _RECORD_BYTES = const(32)
 _BODY_BYTES = const(16)
 TRIALS_MAX = 8
@@ -28,21 +27,20 @@ def trailer_bytes(sectors: int, write_size: int, marks: int, sealed: bool = Fals
     `sealed`: there are records of wrapped keys too.
     """
     unit = trailer.unit_bytes(write_size)
-    seals = _SEALS * RECORD_BYTES if sealed else 0
+    seals = _SEALS_BYTES if sealed else 0
     return _RECORD_BYTES + TRIALS_MAX * unit + marks * sectors * write_size + seals + 5 * unit + max(16, unit)
 
 
 class Journal:
-    """Reads and writes the journal of `slot` (the primary one), which has `marks` progress marks."""
+    """Reads and writes the journal of `slot` (the primary one)."""
 
-    def __init__(self, slot: Slot, marks: int = 0) -> None:
+    def __init__(self, slot: Slot) -> None:
         self._area = slot.area
         self._unit = slot.unit
         self._at = slot.trailer_at
         self._trials_at = self._at + _RECORD_BYTES
         self._marks_at = self._trials_at + TRIALS_MAX * slot.unit
         self._mark = bytearray(slot.area.write_size)
-        self._seals_at = self._marks_at + marks * slot.area.write_size
 
     def write(self, swap_type: int, old_size: int, new_size: int) -> None:
         """Write the record: the swap type and the bytes of the primary's and the secondary's image."""
@@ -61,22 +59,9 @@ class Journal:
             return None
         return swap_type, old_size, new_size
 
-    def write_seals(self, seals: tuple) -> None:
-        """Write the records of both images' wrapped keys: Seals, None for a plain image."""
-        for n in range(_SEALS):
-            self._area.program(self._seals_at + n * RECORD_BYTES, pack_record(seals[n]))
-
-    def seals(self) -> list[Seal | None] | None:
-        """What `write_seals` wrote, or None when a record is not whole."""
-        data = bytearray(RECORD_BYTES)
-        found: list[Seal | None] = []
-        for n in range(_SEALS):
-            self._area.read(self._seals_at + n * RECORD_BYTES, data)
-            try:
-                found.append(parse_record(data))
-            except FormatError:
-                return None
-        return found
+    def marks_end(self, marks: int) -> int:
+        """The byte of the area behind `marks` progress marks."""
+        return self._marks_at + marks * len(self._mark)
 
     def done(self, step: int) -> bool:
         """True when progress mark `step` was written, whole or torn."""

@@ -48,7 +48,8 @@ class SwapBase:
         secondary.sealed = self.takes_encrypted
         self.primary = Slot(primary, need)
         self.secondary = Slot(secondary, need)
-        self._journal = Journal(self.primary, self.marks_per_sector * primary.sectors)
+        self._journal = Journal(self.primary)
+        self._records = self._make_records() if sealed and self.keeps_seals else None
         self._note = Journal(self.secondary)
         self._buf = memoryview(buf)[: self._sector]
         self._trials = trials
@@ -258,14 +259,20 @@ class SwapBase:
 
     def _seals(self):  # type: ignore[no-untyped-def]
         """What the journal says of wrapped keys; None when that is not whole."""
-        return self._journal.seals() if self._secret and self.keeps_seals else (None, None)
+        return self._records.read() if self._records else (None, None)
+
+    def _make_records(self):  # type: ignore[no-untyped-def]
+        from ophion_boot.core.seals import Seals
+
+        area = self.primary.area
+        return Seals(area, self._journal.marks_end(self.marks_per_sector * area.sectors))
 
     def _begin(self, swap_type: int, pri_size: int, sec_size: int, seals: tuple = (None, None)) -> None:
         pri = self.primary
         pri.erase_trailer()
         self._journal.write(swap_type, pri_size, sec_size)
-        if self._secret and self.keeps_seals:
-            self._journal.write_seals(seals)
+        if self._records:
+            self._records.write(seals)
         pri.write_field(trailer.SWAP_INFO, bytes((swap_type,)))
         pri.write_field(self.size_field, max(pri_size, sec_size).to_bytes(4, "little"))
         pri.write_magic()

@@ -9,8 +9,7 @@ from ophion_boot.core.trust import Proof, Trust
 from ophion_boot.crypto import CryptoError
 from ophion_boot.fmt import FormatError
 from ophion_boot.fmt.claims import Claims, early_claims
-from ophion_boot.fmt.image import Header, area_size, parse_tlvs, signature_kind, signature_tlvs
-from ophion_boot.fmt.wrapped import Seal, wrapped_keys
+from ophion_boot.fmt.image import Header, area_size, parse_tlvs, signature_kind, signature_tlvs, wrapped_tlv
 
 
 class VerifyError(ValueError):
@@ -31,7 +30,7 @@ class Image:
     says how its payload is encrypted where it is (fmt/wrapped.py), None for a plain image.
     """
 
-    def __init__(
+    def __init__(  # type: ignore[no-untyped-def]
         self,
         header: Header,
         digest: bytes,
@@ -39,7 +38,7 @@ class Image:
         protected: list | tuple,
         number: int = 0,
         proof: Proof | None = None,
-        seal: Seal | None = None,
+        seal=None,
     ) -> None:
         self.header = header
         self.hash = digest
@@ -157,14 +156,14 @@ class Verifier:
         if header.key_size and self.secret is None:
             raise VerifyError("encrypted: this device takes plain images only")
 
-    def _seal(self, header: Header, entries: list, tlvs: bytearray) -> Seal | None:
+    def _seal(self, header: Header, entries: list, tlvs: bytearray):  # type: ignore[no-untyped-def]
         self._check_encryption(header)
         if self.secret is None:
-            wrapped_keys(header, entries, tlvs)
+            wrapped_tlv(header, entries)
             return None
         return self.secret.seal(header, entries, tlvs)
 
-    def _cipher(self, area: Area, seal: Seal | None):  # type: ignore[no-untyped-def]
+    def _cipher(self, area: Area, seal):  # type: ignore[no-untyped-def]
         """The Cipher of an image that lies in `area` encrypted; None when its payload is in the clear."""
         if seal is None or self.secret is None or not area.sealed:
             return None

@@ -36,6 +36,8 @@ _DEPENDENCY = const(0x40)
 _MCUBOOT = (0x01, 0x02, 0x10, 0x11, 0x12, 0x20, 0x22, 0x23, 0x24, 0x25, 0x30, 0x31, 0x32, 0x33, 0x34)
 _RECIPIENTS = const(0x01A3)  # ours: several wrapped keys (SPEC.md 9.3)
 _UNPROTECTED = _MCUBOOT + (_RECIPIENTS,)
+_FIRST_WRAPPED = const(0x30)
+_LAST_WRAPPED = const(0x34)
 _HASHES = (0x10, 0x11, 0x12)
 _SIGNATURES = (0x20, 0x22, 0x23, 0x24)
 _TLVS_MAX = const(64)
@@ -177,6 +179,26 @@ def signature_tlvs(entries: list[tuple[int, int, int]], area: bytes | bytearray)
         raise FormatError("key hash stands after the signature")
     view = memoryview(area)
     return tuple(view[entries[i][1] : entries[i][1] + entries[i][2]] for i in (digest, key, signature))
+
+
+def wrapped_tlv(header: Header, entries: list[tuple[int, int, int]]) -> tuple[int, int, int] | None:
+    """The one TLV with wrapped keys of an encrypted image, None for a plain one, from its unprotected area.
+
+    Raises FormatError when flags and TLVs contradict each other.
+    """
+    found = None
+    for entry in entries:
+        if _FIRST_WRAPPED <= entry[0] <= _LAST_WRAPPED or entry[0] == _RECIPIENTS:
+            if not header.key_size:
+                raise FormatError("TLV type %#06x has no use in a plain image" % entry[0])
+            if found:
+                raise FormatError(
+                    "flags %#x: encrypted, and there is more than one wrapped key" % header.flags
+                )
+            found = entry
+    if header.key_size and not found:
+        raise FormatError("flags %#x: encrypted, and there is no wrapped key" % header.flags)
+    return found
 
 
 def signature_kind(entries: list[tuple[int, int, int]]) -> int:

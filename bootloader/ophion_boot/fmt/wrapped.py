@@ -9,13 +9,12 @@ import struct
 
 from ophion_boot.compat import const
 from ophion_boot.fmt import FormatError
-from ophion_boot.fmt.image import Header
+from ophion_boot.fmt.image import Header, wrapped_tlv
 
 # TLV types of MCUboot.
 EC256, X25519, X25519_SHA512 = 0x32, 0x33, 0x34
 # kind: (bytes of the ephemeral public key, bytes of the MAC)
 PARTS = {EC256: (65, 32), X25519: (32, 32), X25519_SHA512: (32, 64)}
-_UNSUPPORTED = (0x30, 0x31)
 # Several recipients: entries of 8 bytes of key id, u8 kind, blob.
 RECIPIENTS = 0x01A3
 ID_BYTES = 8
@@ -50,21 +49,14 @@ def wrapped_keys(
     The key id is empty for an only recipient: MCUboot's TLVs do not say who that is. Raises FormatError
     when flags and TLVs contradict each other.
     """
-    found = [e for e in entries if e[0] in PARTS or e[0] in _UNSUPPORTED or e[0] == RECIPIENTS]
-    if not header.key_size:
-        if found:
-            raise FormatError("TLV type %#06x has no use in a plain image" % found[0][0])
+    found = wrapped_tlv(header, entries)
+    if not found:
         return []
-    if len(found) != 1:
-        raise FormatError(
-            "flags %#x: encrypted, and there is %s"
-            % (header.flags, "more than one wrapped key" if found else "no wrapped key")
-        )
-    kind, at, size = found[0]
+    kind, at, size = found
     value = bytes(area[at : at + size])
     if kind == RECIPIENTS:
         return _recipients(value, header.key_size)
-    if kind in _UNSUPPORTED:
+    if kind not in PARTS:
         raise FormatError("wrapped key type %#06x is not supported" % kind)
     _check_size(kind, size, header.key_size)
     return [(b"", kind, value)]

@@ -10,6 +10,7 @@ from ophion.sim.errors import SimError
 ENCRYPTION = frozenset(
     f"ophion_boot/{name}.py"
     for name in (
+        "core/seals",
         "core/secret",
         "crypto/aes_ctr",
         "crypto/aes_ctr_plain",
@@ -18,6 +19,7 @@ ENCRYPTION = frozenset(
         "crypto/hkdf",
         "crypto/montgomery",
         "crypto/x25519",
+        "fmt/wrapped",
     )
 )
 """Frozen files that a board without `update.encryption` never imports, and may leave out."""
