@@ -33,6 +33,10 @@ test: $(STAMP) ## Run all tests, on CPython and on MicroPython
 powercut: $(STAMP) ## Cut power at every flash operation of every strategy (ARGS="--quick", "--help")
 	$(PYTHON) tools/powercut $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(STAMP) ## Fuzz the device's cryptography against OpenSSL and ecdsa (ARGS="--seconds 600")
+	$(PYTHON) tools/fuzz/crypto.py $(ARGS)
+
 .PHONY: format
 format: $(STAMP) ## Format all Python files
 	.venv/bin/ruff format .

@@ -25,32 +25,34 @@ _TIMES = const(19)
 _KEEP_X = const(20)
 _AFFINE = const(21)
 
-_DOUBLE_POINT = [
-    (SQR, _D, _Z),
-    (SUB, _A, _X, _D),
-    (ADD, _B, _X, _D),
-    (MUL, _A, _A, _B),
-    (ADD, _B, _A, _A),
-    (ADD, _A, _A, _B),
-    (NORM, _A, _A),  # 3 (X - Z^2) (X + Z^2)
-    (SQR, _D, _Y),
-    (MUL, _B, _X, _D),
-    (ADD, _Y, _Y, _Y),
-    (MUL, _Z, _Y, _Z),
-    (ADD, _B, _B, _B),
-    (ADD, _B, _B, _B),  # 4 X Y^2
-    (SQR, _X, _A),
-    (SUB, _X, _X, _B),
-    (SUB, _X, _X, _B),
-    (NORM, _X, _X),
-    (SUB, _B, _B, _X),
-    (MUL, _Y, _A, _B),
-    (ADD, _D, _D, _D),
-    (SQR, _D, _D),
-    (SUB, _Y, _Y, _D),
-    (SUB, _Y, _Y, _D),
-    (NORM, _Y, _Y),
-]
+
+def _double_point() -> list:
+    return [
+        (SQR, _D, _Z),
+        (SUB, _A, _X, _D),
+        (ADD, _B, _X, _D),
+        (MUL, _A, _A, _B),
+        (ADD, _B, _A, _A),
+        (ADD, _A, _A, _B),
+        (NORM, _A, _A),  # 3 (X - Z^2) (X + Z^2)
+        (SQR, _D, _Y),
+        (MUL, _B, _X, _D),
+        (ADD, _Y, _Y, _Y),
+        (MUL, _Z, _Y, _Z),
+        (ADD, _B, _B, _B),
+        (ADD, _B, _B, _B),  # 4 X Y^2
+        (SQR, _X, _A),
+        (SUB, _X, _X, _B),
+        (SUB, _X, _X, _B),
+        (NORM, _X, _X),
+        (SUB, _B, _B, _X),
+        (MUL, _Y, _A, _B),
+        (ADD, _D, _D, _D),
+        (SQR, _D, _D),
+        (SUB, _Y, _Y, _D),
+        (SUB, _Y, _Y, _D),
+        (NORM, _Y, _Y),
+    ]
 
 
 def _sum(negative: bool) -> list:
@@ -122,17 +124,19 @@ def _set_table(negative: bool, table: int) -> list:
     return program
 
 
-_CACHE_POINT = [
-    (ADD, entry(0), _X, _ZERO),
-    (ADD, entry(1), _Y, _ZERO),
-    (ADD, entry(2), _Z, _ZERO),
-    (SQR, entry(3), _Z),
-    (MUL, entry(4), _Z, entry(3)),
-]
+def _cache_point() -> list:
+    return [
+        (ADD, entry(0), _X, _ZERO),
+        (ADD, entry(1), _Y, _ZERO),
+        (ADD, entry(2), _Z, _ZERO),
+        (SQR, entry(3), _Z),
+        (MUL, entry(4), _Z, entry(3)),
+    ]
+
 
 _machine = Machine(
     [
-        _DOUBLE_POINT,
+        _double_point(),
         _add_window(False),
         _add_window(True),
         _add_table(False, 0),
@@ -146,7 +150,7 @@ _machine = Machine(
         _set_table(False, 1),
         _set_table(True, 1),
         _set_table(False, 2),
-        _CACHE_POINT,
+        _cache_point(),
         [(LOAD, _R2, 2, 0), (LOAD, _R1, 2, 1)],
         [(LOAD, _ONE, 2, 0), (MUL, _X, _X, _ONE), (MUL, _Y, _Y, _ONE), (MUL, _Z, _Z, _ONE)],
         [(SQR, _X, _X)],
