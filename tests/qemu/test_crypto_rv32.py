@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / folder) for folder in ("tools", "tools/fuzz", "tests/shared")]
 
+import crypto  # noqa: E402
 import crypto_cases  # noqa: E402
 from crypto_vectors import SOURCES  # noqa: E402
 
@@ -47,3 +48,8 @@ def test_vectors(name):
     assert (
         rig.run(program, files, heap_kb=2048, timeout_s=100, icount=False) == f"CASES {len(cases)} WRONG 0\n"
     )
+
+
+@pytest.mark.parametrize("name", ["ed25519", "p256", "x25519", "ecdh"])
+def test_no_difference_to_openssl(name):
+    assert crypto.fuzz(name, seed=7, cases=60, run=crypto.on_qemu, batch=60) == 60

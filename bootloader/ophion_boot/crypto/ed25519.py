@@ -137,9 +137,12 @@ def _halves(h: int) -> tuple[int, int]:
     limit = 1 << 128
     r, s, t, v = 8 * _L, h, 0, 1
     while s >= limit:
-        q = r // s
-        r, s = s, r - q * s
-        t, v = v, t - q * v
+        q, rest = divmod(r, s)
+        r = s
+        s = rest
+        rest = t - q * v
+        t = v
+        v = rest
     if v & 1:
         return s, v
     # Neighbours are coprime, so both neighbours of an even v are odd: take the shorter.

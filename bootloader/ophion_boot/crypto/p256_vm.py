@@ -1,11 +1,12 @@
 """Arithmetic of P-256 on the field machine: the functions `product` and `shared_x` of `weierstrass`.
 
 Importing it fails where the machine cannot run; then `weierstrass` serves. The addition is incomplete: when
-it meets equal or opposite points, or the neutral element, Z stays 0 from there on. The caller then
-takes the long way, so a wrong answer is not possible.
+it meets equal or opposite points, or the neutral element, Z stays 0 from there on. Then the long
+way is taken, so a wrong answer is not possible.
 """
 
 from ophion_boot.compat import const
+from ophion_boot.crypto import weierstrass
 from ophion_boot.crypto.machine import ADD, LOAD, MUL, NORM, SQR, SUB, Machine, entry
 from ophion_boot.crypto.scalars import DOUBLE
 from ophion_boot.crypto.weierstrass import P
@@ -241,4 +242,8 @@ def shared_x(steps: bytes | bytearray, point: tuple[int, int]) -> int:
     first += steps
     first[start] += _SET
     first += bytes((_KEEP_X, 0)) + _INVERT + bytes((_AFFINE, 0, _OUT, 1))
-    return _machine.run(first, 17, _inputs((point,)), (_X,))[0] % P
+    x, z = _machine.run(first, 17, _inputs((point,)), (_X, _Z))
+    if z % P:
+        return x % P
+    # The last addition doubled: that is so for n - 2 (from the private keys 2 and n - 2) alone.
+    return weierstrass.shared_x(steps, point)

@@ -90,11 +90,11 @@ def _odd_multiples(x: int, y: int) -> list[tuple[int, int]]:
     x2, y2, z2 = _double_affine(x, y)
     square = z2 * z2 % P
     point = x * square % P, y * square % P * z2 % P, 1
-    chain = [point]
+    chain: list[tuple] = []
     for _ in range(7):
         point = add(point[0], point[1], point[2], x2, y2)
-        chain.append(point)
-    return to_affine([(px, py, pz * z2 % P) for px, py, pz in chain])
+        chain.append((point[0], point[1], point[2] * z2 % P))
+    return [(x, y)] + to_affine(chain)
 
 
 def to_affine(points: list[tuple]) -> list[tuple[int, int]]:
