@@ -31,19 +31,23 @@ def _add(negative: bool, high: int, low: int, t2: int, z2: int) -> list:
     if negative:
         high, low = low, high
     difference, total = (_G, _F) if negative else (_F, _G)
-    return [
-        (MUL, _C, _E, _H),
-        (MUL, _C, _C, t2),
-        (SUB, _A, _Y, _X),
-        (MUL, _A, _A, low),
-        (ADD, _B, _Y, _X),
-        (MUL, _B, _B, high),
-        (MUL, _T0, _Z, z2) if z2 else (ADD, _T0, _Z, _Z),
-        (SUB, _E, _B, _A),
-        (SUB, difference, _T0, _C),
-        (ADD, total, _T0, _C),
-        (ADD, _H, _B, _A),
-    ] + _products()
+    double_z = [(MUL, _T0, _Z, z2)] if z2 else [(ADD, _T0, _Z, _Z), (NORM, _T0, _T0)]
+    return (
+        double_z
+        + [
+            (MUL, _C, _E, _H),
+            (MUL, _C, _C, t2),
+            (SUB, _A, _Y, _X),
+            (MUL, _A, _A, low),
+            (ADD, _B, _Y, _X),
+            (MUL, _B, _B, high),
+            (SUB, _E, _B, _A),
+            (SUB, difference, _T0, _C),
+            (ADD, total, _T0, _C),
+            (ADD, _H, _B, _A),
+        ]
+        + _products()
+    )
 
 
 def _add_window(negative: bool) -> list:
@@ -79,6 +83,8 @@ def _load_point() -> list:
         (LOAD, _Z, 2, 2),
         (LOAD, _E, 2, 0),
         (LOAD, _H, 2, 1),
+        (NORM, _X, _X),
+        (NORM, _Y, _Y),
     ]
 
 
