@@ -110,13 +110,9 @@ def _times(point: tuple, n: int) -> tuple:
 
 
 def _by_points(key: bytes, r: bytes, s: int, h: int) -> bool:
-    minus_a = _decode(key, "the key")
-    minus_r = _decode(r, "R")
+    points = [(P - x, y) for x, y in (_decode(key, "the key"), _decode(r, "R"))]
     u, v = _halves(h)
-    if v < 0:
-        u, v = -u, -v
-    windows = [(P - x, y) for x, y in (minus_a, minus_r)]
-    x, y, z = product(schedule([u, v], _L, v * s % _L), windows, TABLE)
+    x, y, z = product(schedule((u, v), _L, v * s % _L), points, TABLE)
     return x % P == 0 and (y - z) % P == 0 and z % P != 0
 
 

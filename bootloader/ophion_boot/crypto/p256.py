@@ -101,7 +101,7 @@ def ecdh(private: bytes, public: bytes) -> bytes:
         raise CryptoError("not a private key of P-256")
     point = _point(public)
     # k and n - k lead to the same x, and one of them is odd.
-    k = (k, _N - k)[1 - (k & 1)]
+    k = (_N - k, k)[k & 1]
     return shared_x(regular_schedule(k), point).to_bytes(32, "big")
 
 
