@@ -1,4 +1,4 @@
-"""Writes base_ed25519.py and base_p256.py: the tables of the generators (tests/shared/test_crypto_tables.py)."""
+"""Writes base_ed25519.py and base_p256.py, the tables of the generators; test_crypto_tables.py checks them."""
 
 import sys
 import types
