@@ -1,4 +1,4 @@
-"""Writes base_ed25519.py and base_p256.py, the tables of the generators; test_crypto_tables.py checks them."""
+"""Writes base_ed25519.py and base_p256.py, the generators' tables; test_crypto_tables.py checks them."""
 
 import sys
 import types
