@@ -42,6 +42,10 @@ bench: $(STAMP) ## Count the erases of updates, beside MCUboot's, and what a boo
 qemu: $(STAMP) ## Build MicroPython for QEMU's RISC-V machine, once (tools/qemu)
 	$(PYTHON) tools/qemu build
 
+.PHONY: fuzz
+fuzz: $(STAMP) ## Fuzz the device's cryptography against OpenSSL and ecdsa (ARGS="--seconds 600")
+	$(PYTHON) tools/fuzz/crypto.py $(ARGS)
+
 .PHONY: format
 format: $(STAMP) ## Format all Python files
 	.venv/bin/ruff format .

@@ -180,7 +180,7 @@ def test_ecdh_of_nist():
 
 def test_ecdh_with_small_and_large_private_keys():
     public = b"\x04" + G[0].to_bytes(32, "big") + G[1].to_bytes(32, "big")
-    for k in (1, 2, 3, 15, 16, 17, N - 1, N - 2):
+    for k in (1, 2, 3, 15, 16, 17, 30, 31, 32, N - 1, N - 2, N - 4, N - 6, N - 30, N - 32):
         assert p256.ecdh(k.to_bytes(32, "big"), public) == times(min(k, N - k), G)[0].to_bytes(32, "big")
     for k in (0, N, 2**256 - 1):
         assert "private key" in raises(CryptoError, p256.ecdh, k.to_bytes(32, "big"), public)

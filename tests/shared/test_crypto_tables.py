@@ -17,7 +17,8 @@ def test_the_table_of_p256_is_of_its_generator():
     # SP 800-186, 3.2.1.3.
     gx = 0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296
     gy = 0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5
-    assert p256.comb_table(gx, gy) == base_p256.TABLE
+    assert p256.base_table(gx, gy) == base_p256.TABLE
+    assert p256.comb_table(gx, gy) == base_p256.TABLE[:4096]
 
 
 def total(steps, points, base=0, key=0):
@@ -32,8 +33,8 @@ def total(steps, points, base=0, key=0):
             entry = points[index >> 3] * (2 * (index & 7) + 1)
         else:
             point = base if kind <= 4 else key
-            entry = point << 222
-            for tooth in range(6):
+            entry = point << 222 if index < 64 else point * (2 * (index - 64) + 1)
+            for tooth in range(6 if index < 64 else 0):
                 entry += (point << 37 * tooth) * (1 if index >> tooth & 1 else -1)
         value += entry if kind & 1 else -entry
     return value
@@ -48,6 +49,8 @@ def test_schedules_sum_what_they_say():
                 points = (1000, 77)
                 one = schedule((a, b), order, k)
                 assert (total(one, points, 5) - 1000 * a - 77 * b - 5 * k) % order == 0
+                three = schedule((a,), order, odd_base=k)
+                assert (total(three, points, 5) - 1000 * a - 5 * k) % order == 0
                 two = schedule((), order, k, k * a % order)
                 assert (total(two, (), 5, 9) - 5 * k - 9 * (k * a % order)) % order == 0
                 count += 1

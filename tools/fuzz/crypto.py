@@ -4,10 +4,12 @@ Stops at the first differences with seed and case. A seed makes the same cases a
 """
 
 import argparse
+import ast
 import itertools
 import random
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -17,17 +19,41 @@ for folder in ("bootloader", "tests/shared", "tools/fuzz"):
 import crypto_cases  # noqa: E402
 import crypto_oracles  # noqa: E402
 
+Run = Callable[[list[list[bytes]]], tuple[int, list[tuple]]]
 
-def fuzz(name: str, seed: int, seconds: float = 0, cases: int = 0) -> int:
-    """Run one fuzzer for a time or a number of cases; the number run. AssertionError on a difference."""
+
+def on_qemu(cases: list[list[bytes]]) -> tuple[int, list[tuple]]:
+    """`crypto_cases.run` on QEMU's RV32, where the field machine runs."""
+    sys.path.append(str(ROOT / "tools"))
+    from qemu import rig
+
+    folder = ROOT / "bootloader" / "ophion_boot"
+    files = {f"ophion_boot/{name}": folder / name for name in ("__init__.py", "compat.py", "crypto")}
+    files["crypto_cases.py"] = ROOT / "tests/shared/crypto_cases.py"
+    program = (
+        "import crypto_cases\nwith open('/rom/cases', 'rb') as f:\n    data = f.read()\n"
+        "print(crypto_cases.run(crypto_cases.unpack(data)))"
+    )
+    content = {**files, "cases": crypto_cases.pack(cases)}
+    count, wrong = ast.literal_eval(rig.run(program, content, heap_kb=2048, timeout_s=600, icount=False))
+    return count, wrong
+
+
+def fuzz(
+    name: str, seed: int, seconds: float = 0, cases: int = 0, run: Run = crypto_cases.run, batch: int = 20
+) -> int:
+    """Run one fuzzer for a time or a number of cases; the number run. AssertionError on a difference.
+
+    `run` takes `batch` cases at a time: `crypto_cases.run` here, or `on_qemu`.
+    """
     source = crypto_oracles.FUZZERS[name](random.Random(seed))
     end = time.monotonic() + seconds
     done = 0
     while done < cases or time.monotonic() < end:
-        batch = list(itertools.islice(source, 20))
-        count, wrong = crypto_cases.run(batch)
+        made = list(itertools.islice(source, batch))
+        count, wrong = run(made)
         if wrong:
-            shown = [(w, [field.hex() for field in batch[w[0]]]) for w in wrong]
+            shown = [(w, [field.hex() for field in made[w[0]]]) for w in wrong]
             raise AssertionError(f"{name}, seed {seed}, after {done} cases: {shown}")
         done += count
     return done
@@ -41,12 +67,14 @@ def main(argv: list[str] | None = None) -> int:
         "--only", action="append", choices=crypto_oracles.FUZZERS, help="only this one (again: more)"
     )
     parser.add_argument("--seed", type=int, help="the first seed; without it from the clock")
+    parser.add_argument("--qemu", action="store_true", help="run the cases on QEMU's RV32 (tools/qemu)")
     args = parser.parse_args(argv)
+    how = {"run": on_qemu, "batch": 100} if args.qemu else {}
     seed = time.time_ns() if args.seed is None else args.seed
     for name in args.only or crypto_oracles.FUZZERS:
         left, count = args.seconds, 0
         while left > 0:
-            count += fuzz(name, seed, seconds=min(left, 60))
+            count += fuzz(name, seed, seconds=min(left, 60), **how)
             left -= 60
             seed += 1
         sys.stdout.write(f"{name}: {count} cases, no difference, last seed {seed - 1}\n")

@@ -110,13 +110,9 @@ def _times(point: tuple, n: int) -> tuple:
 
 
 def _by_points(key: bytes, r: bytes, s: int, h: int) -> bool:
-    minus_a = _decode(key, "the key")
-    minus_r = _decode(r, "R")
+    points = [(P - x, y) for x, y in (_decode(key, "the key"), _decode(r, "R"))]
     u, v = _halves(h)
-    if v < 0:
-        u, v = -u, -v
-    windows = [(P - x, y) for x, y in (minus_a, minus_r)]
-    x, y, z = product(schedule([u, v], _L, v * s % _L), windows, TABLE)
+    x, y, z = product(schedule((u, v), _L, v * s % _L), points, TABLE)
     return x % P == 0 and (y - z) % P == 0 and z % P != 0
 
 
@@ -137,9 +133,12 @@ def _halves(h: int) -> tuple[int, int]:
     limit = 1 << 128
     r, s, t, v = 8 * _L, h, 0, 1
     while s >= limit:
-        q = r // s
-        r, s = s, r - q * s
-        t, v = v, t - q * v
+        q, rest = divmod(r, s)
+        r = s
+        s = rest
+        rest = t - q * v
+        t = v
+        v = rest
     if v & 1:
         return s, v
     # Neighbours are coprime, so both neighbours of an even v are odd: take the shorter.

@@ -21,7 +21,7 @@ def run(c: int, x: int, regs: ptr32, prog: ptr8, steps: ptr8, count: int, tables
 
     `regs` is the file of elements. `prog` starts with the 16-bit places of the programs by kind; kinds 0 and
     1 + last are repeated w times. An instruction is (operation, result, operand, operand); operands from
-    192 are 24 + w * stride + (operand - 192). `tables` are three addresses, of entries of `size` bytes for
+    192 are 18 + w * stride + (operand - 192). `tables` are three addresses, of entries of `size` bytes for
     the operation that loads. `mode` is stride | size << 8 | P-256 << 16 | repeated kind << 20.
     """
     at = 0
@@ -32,7 +32,7 @@ def run(c: int, x: int, regs: ptr32, prog: ptr8, steps: ptr8, count: int, tables
         n = 1
         if kind == 0 or kind == mode >> 20:
             n = w
-        rel = w * (mode & 255) - 168
+        rel = w * (mode & 255) - 174
         start = prog[2 * kind] | prog[2 * kind + 1] << 8
         while n > 0:
             n -= 1
@@ -88,11 +88,10 @@ def run(c: int, x: int, regs: ptr32, prog: ptr8, steps: ptr8, count: int, tables
                 elif op == 6:
                     x = int(tables[int(prog[pc - 2])]) + w * (mode >> 8 & 255) + 32 * int(prog[pc - 1])
                     c=ptr8(x)[0]|(ptr8(x)[1]<<8);R[0]=c&8191;c=c>>13;c=c|(ptr8(x)[2]<<3)|(ptr8(x)[3]<<11);R[1]=c&8191;c=c>>13;c=c|(ptr8(x)[4]<<6);R[2]=c&8191;c=c>>13;c=c|(ptr8(x)[5]<<1)|(ptr8(x)[6]<<9);R[3]=c&8191;c=c>>13;c=c|(ptr8(x)[7]<<4)|(ptr8(x)[8]<<12);R[4]=c&8191;c=c>>13;c=c|(ptr8(x)[9]<<7);R[5]=c&8191;c=c>>13;c=c|(ptr8(x)[10]<<2)|(ptr8(x)[11]<<10);R[6]=c&8191;c=c>>13;c=c|(ptr8(x)[12]<<5);R[7]=c&8191;c=c>>13;c=ptr8(x)[13]|(ptr8(x)[14]<<8);R[8]=c&8191;c=c>>13;c=c|(ptr8(x)[15]<<3)|(ptr8(x)[16]<<11);R[9]=c&8191;c=c>>13;c=c|(ptr8(x)[17]<<6);R[10]=c&8191;c=c>>13;c=c|(ptr8(x)[18]<<1)|(ptr8(x)[19]<<9);R[11]=c&8191;c=c>>13;c=c|(ptr8(x)[20]<<4)|(ptr8(x)[21]<<12);R[12]=c&8191;c=c>>13;c=c|(ptr8(x)[22]<<7);R[13]=c&8191;c=c>>13;c=c|(ptr8(x)[23]<<2)|(ptr8(x)[24]<<10);R[14]=c&8191;c=c>>13;c=c|(ptr8(x)[25]<<5);R[15]=c&8191;c=c>>13;c=ptr8(x)[26]|(ptr8(x)[27]<<8);R[16]=c&8191;c=c>>13;c=c|(ptr8(x)[28]<<3)|(ptr8(x)[29]<<11);R[17]=c&8191;c=c>>13;c=c|(ptr8(x)[30]<<6);R[18]=c&8191;c=c>>13;c=c|(ptr8(x)[31]<<1);R[19]=c&8191
-                elif op == 7:
-                    R[0]=A[0]*121665;R[1]=A[1]*121665;R[2]=A[2]*121665;R[3]=A[3]*121665;R[4]=A[4]*121665;R[5]=A[5]*121665;R[6]=A[6]*121665;R[7]=A[7]*121665;R[8]=A[8]*121665;R[9]=A[9]*121665;R[10]=A[10]*121665;R[11]=A[11]*121665;R[12]=A[12]*121665;R[13]=A[13]*121665;R[14]=A[14]*121665;R[15]=A[15]*121665;R[16]=A[16]*121665;R[17]=A[17]*121665;R[18]=A[18]*121665;R[19]=A[19]*121665
                 else:
-                    c = 0 - w
-                    x=(R[0]^A[0])&c;R[0]=R[0]^x;A[0]=A[0]^x;x=(R[1]^A[1])&c;R[1]=R[1]^x;A[1]=A[1]^x;x=(R[2]^A[2])&c;R[2]=R[2]^x;A[2]=A[2]^x;x=(R[3]^A[3])&c;R[3]=R[3]^x;A[3]=A[3]^x;x=(R[4]^A[4])&c;R[4]=R[4]^x;A[4]=A[4]^x;x=(R[5]^A[5])&c;R[5]=R[5]^x;A[5]=A[5]^x;x=(R[6]^A[6])&c;R[6]=R[6]^x;A[6]=A[6]^x;x=(R[7]^A[7])&c;R[7]=R[7]^x;A[7]=A[7]^x;x=(R[8]^A[8])&c;R[8]=R[8]^x;A[8]=A[8]^x;x=(R[9]^A[9])&c;R[9]=R[9]^x;A[9]=A[9]^x;x=(R[10]^A[10])&c;R[10]=R[10]^x;A[10]=A[10]^x;x=(R[11]^A[11])&c;R[11]=R[11]^x;A[11]=A[11]^x;x=(R[12]^A[12])&c;R[12]=R[12]^x;A[12]=A[12]^x;x=(R[13]^A[13])&c;R[13]=R[13]^x;A[13]=A[13]^x;x=(R[14]^A[14])&c;R[14]=R[14]^x;A[14]=A[14]^x;x=(R[15]^A[15])&c;R[15]=R[15]^x;A[15]=A[15]^x;x=(R[16]^A[16])&c;R[16]=R[16]^x;A[16]=A[16]^x;x=(R[17]^A[17])&c;R[17]=R[17]^x;A[17]=A[17]^x;x=(R[18]^A[18])&c;R[18]=R[18]^x;A[18]=A[18]^x;x=(R[19]^A[19])&c;R[19]=R[19]^x;A[19]=A[19]^x
+                    x = w
+                    if op == 7: x = 121665
+                    R[0]=A[0]*x;R[1]=A[1]*x;R[2]=A[2]*x;R[3]=A[3]*x;R[4]=A[4]*x;R[5]=A[5]*x;R[6]=A[6]*x;R[7]=A[7]*x;R[8]=A[8]*x;R[9]=A[9]*x;R[10]=A[10]*x;R[11]=A[11]*x;R[12]=A[12]*x;R[13]=A[13]*x;R[14]=A[14]*x;R[15]=A[15]*x;R[16]=A[16]*x;R[17]=A[17]*x;R[18]=A[18]*x;R[19]=A[19]*x
 
 
 @micropython.viper

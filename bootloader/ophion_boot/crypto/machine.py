@@ -1,6 +1,6 @@
 """Programs for the field machine (`field_vm`) and the buffers to run them. 32-bit firmware only.
 
-Elements 0 ... 23 are registers; from 24 on, `stride` elements belong to each window entry.
+Elements 0 ... 17 are registers; from 18 on, `stride` elements belong to each window entry.
 """
 
 import array
@@ -16,11 +16,11 @@ ADD = 3
 SUB = 4
 NORM = 5
 LOAD = 6  # result, table (0 base, 1 key, 2 inputs), 32-byte part of the entry
-SCALE = 7
-SWAP = 8  # result with operand when w is 1, in the same time as when it is 0
+TIMES_121665 = 7
+TIMES_W = 8  # w is small
 
 _ELEMENT_BYTES = const(80)
-_WINDOWS_AT = const(24)
+_WINDOWS_AT = const(18)
 
 
 def entry(i: int) -> int:

@@ -8,7 +8,7 @@ entry is read depends on the key. On the field machine (viper) arithmetic takes 
 from ophion_boot.crypto import CryptoError, weierstrass
 from ophion_boot.crypto.base_p256 import TABLE
 from ophion_boot.crypto.der import SEQUENCE, integers, whole
-from ophion_boot.crypto.scalars import SPACING, TEETH, inverse, regular_schedule, schedule
+from ophion_boot.crypto.scalars import ENTRIES, SPACING, TEETH, inverse, regular_schedule, schedule
 from ophion_boot.crypto.weierstrass import P, to_affine
 
 try:
@@ -42,7 +42,7 @@ def verify(key: bytes, digest: bytes, signature: bytes, table: bytes | memoryvie
     b = r * w % _N
     if table is None:
         point = _point(key)
-        steps = schedule((b,), _N, a)
+        steps = schedule((b,), _N, odd_base=a)
         x, _, z = product(steps, (point,), TABLE)
         if not z:
             # The machine's addition is incomplete: it ends with 0 when it met an exceptional case.
@@ -78,8 +78,20 @@ def comb_table(x: int, y: int) -> bytes:
             u, v, _ = teeth[t]
             x, y, z = weierstrass.add(x, y, z, u, v if i >> t & 1 else P - v)
         entries.append((x, y, z))
-    numbers = [n for point in to_affine(entries) for n in point]
-    return b"".join([n.to_bytes(32, "little") for n in numbers])
+    return _packed(entries)
+
+
+def base_table(x: int, y: int) -> bytes:
+    """The comb table of a point, and then its odd multiples 1, 3, ... 127 (see `scalars`)."""
+    u, v = to_affine([weierstrass.product(bytes((1, 0, 0, 1)), ((x, y),), b"")])[0]
+    multiples = [(x, y, 1)]
+    while len(multiples) < ENTRIES:
+        multiples.append(weierstrass.add(*multiples[-1], u, v))
+    return comb_table(x, y) + _packed(multiples)
+
+
+def _packed(points: list[tuple]) -> bytes:
+    return b"".join([n.to_bytes(32, "little") for point in to_affine(points) for n in point])
 
 
 def ecdh(private: bytes, public: bytes) -> bytes:
@@ -89,7 +101,7 @@ def ecdh(private: bytes, public: bytes) -> bytes:
         raise CryptoError("not a private key of P-256")
     point = _point(public)
     # k and n - k lead to the same x, and one of them is odd.
-    k = (k, _N - k)[1 - (k & 1)]
+    k = (_N - k, k)[k & 1]
     return shared_x(regular_schedule(k), point).to_bytes(32, "big")
 
 

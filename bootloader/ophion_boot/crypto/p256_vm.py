@@ -1,11 +1,12 @@
 """Arithmetic of P-256 on the field machine: the functions `product` and `shared_x` of `weierstrass`.
 
 Importing it fails where the machine cannot run; then `weierstrass` serves. The addition is incomplete: when
-it meets equal or opposite points, or the neutral element, Z stays 0 from there on. The caller then
-takes the long way, so a wrong answer is not possible.
+it meets equal or opposite points, or the neutral element, Z stays 0 from there on. Then the long
+way is taken, so a wrong answer is not possible.
 """
 
 from ophion_boot.compat import const
+from ophion_boot.crypto import weierstrass
 from ophion_boot.crypto.machine import ADD, LOAD, MUL, NORM, SQR, SUB, Machine, entry
 from ophion_boot.crypto.scalars import DOUBLE
 from ophion_boot.crypto.weierstrass import P
@@ -25,32 +26,34 @@ _TIMES = const(19)
 _KEEP_X = const(20)
 _AFFINE = const(21)
 
-_DOUBLE_POINT = [
-    (SQR, _D, _Z),
-    (SUB, _A, _X, _D),
-    (ADD, _B, _X, _D),
-    (MUL, _A, _A, _B),
-    (ADD, _B, _A, _A),
-    (ADD, _A, _A, _B),
-    (NORM, _A, _A),  # 3 (X - Z^2) (X + Z^2)
-    (SQR, _D, _Y),
-    (MUL, _B, _X, _D),
-    (ADD, _Y, _Y, _Y),
-    (MUL, _Z, _Y, _Z),
-    (ADD, _B, _B, _B),
-    (ADD, _B, _B, _B),  # 4 X Y^2
-    (SQR, _X, _A),
-    (SUB, _X, _X, _B),
-    (SUB, _X, _X, _B),
-    (NORM, _X, _X),
-    (SUB, _B, _B, _X),
-    (MUL, _Y, _A, _B),
-    (ADD, _D, _D, _D),
-    (SQR, _D, _D),
-    (SUB, _Y, _Y, _D),
-    (SUB, _Y, _Y, _D),
-    (NORM, _Y, _Y),
-]
+
+def _double_point() -> list:
+    return [
+        (SQR, _D, _Z),
+        (SUB, _A, _X, _D),
+        (ADD, _B, _X, _D),
+        (MUL, _A, _A, _B),
+        (ADD, _B, _A, _A),
+        (ADD, _A, _A, _B),
+        (NORM, _A, _A),  # 3 (X - Z^2) (X + Z^2)
+        (SQR, _D, _Y),
+        (MUL, _B, _X, _D),
+        (ADD, _Y, _Y, _Y),
+        (MUL, _Z, _Y, _Z),
+        (ADD, _B, _B, _B),
+        (ADD, _B, _B, _B),  # 4 X Y^2
+        (SQR, _X, _A),
+        (SUB, _X, _X, _B),
+        (SUB, _X, _X, _B),
+        (NORM, _X, _X),
+        (SUB, _B, _B, _X),
+        (MUL, _Y, _A, _B),
+        (ADD, _D, _D, _D),
+        (SQR, _D, _D),
+        (SUB, _Y, _Y, _D),
+        (SUB, _Y, _Y, _D),
+        (NORM, _Y, _Y),
+    ]
 
 
 def _sum(negative: bool) -> list:
@@ -122,17 +125,19 @@ def _set_table(negative: bool, table: int) -> list:
     return program
 
 
-_CACHE_POINT = [
-    (ADD, entry(0), _X, _ZERO),
-    (ADD, entry(1), _Y, _ZERO),
-    (ADD, entry(2), _Z, _ZERO),
-    (SQR, entry(3), _Z),
-    (MUL, entry(4), _Z, entry(3)),
-]
+def _cache_point() -> list:
+    return [
+        (ADD, entry(0), _X, _ZERO),
+        (ADD, entry(1), _Y, _ZERO),
+        (ADD, entry(2), _Z, _ZERO),
+        (SQR, entry(3), _Z),
+        (MUL, entry(4), _Z, entry(3)),
+    ]
+
 
 _machine = Machine(
     [
-        _DOUBLE_POINT,
+        _double_point(),
         _add_window(False),
         _add_window(True),
         _add_table(False, 0),
@@ -146,7 +151,7 @@ _machine = Machine(
         _set_table(False, 1),
         _set_table(True, 1),
         _set_table(False, 2),
-        _CACHE_POINT,
+        _cache_point(),
         [(LOAD, _R2, 2, 0), (LOAD, _R1, 2, 1)],
         [(LOAD, _ONE, 2, 0), (MUL, _X, _X, _ONE), (MUL, _Y, _Y, _ONE), (MUL, _Z, _Z, _ONE)],
         [(SQR, _X, _X)],
@@ -237,4 +242,8 @@ def shared_x(steps: bytes | bytearray, point: tuple[int, int]) -> int:
     first += steps
     first[start] += _SET
     first += bytes((_KEEP_X, 0)) + _INVERT + bytes((_AFFINE, 0, _OUT, 1))
-    return _machine.run(first, 17, _inputs((point,)), (_X,))[0] % P
+    x, z = _machine.run(first, 17, _inputs((point,)), (_X, _Z))
+    if z % P:
+        return x % P
+    # The last addition doubled: that is so for n - 2 (from the private keys 2 and n - 2) alone.
+    return weierstrass.shared_x(steps, point)

@@ -6,7 +6,8 @@ A schedule is a sequence of byte pairs (step, index): DOUBLE `index` times, or a
   for signed digits of 5 bits (width-w non-adjacent form; Moeller 2001);
 - base and key: a signed comb of 7 teeth, 37 apart (Lim and Lee 1994; all digits +1 or -1 as in Hamburg
   2012), 64 entries: entry i is 2^222 P plus, for each tooth t below 6, 2^(37 t) P or its negative,
-  as bit t of i is 1 or 0. `base` belongs to the curve's generator, `key` to a known public key.
+  as bit t of i is 1 or 0. `base` belongs to the curve's generator, `key` to a known public key;
+  after the comb, that of P-256's generator has the odd multiples 1, 3, ... 127, for digits of 8 bits.
 """
 
 from ophion_boot.compat import const
@@ -23,7 +24,6 @@ ENTRIES = 64  # of a comb table
 TEETH = 7
 SPACING = 37
 
-_WIDTH = const(5)
 _SPACING = const(37)
 _BITS = const(259)  # teeth times spacing
 _ALL_PLUS = (1 << 259) - 1
@@ -37,25 +37,28 @@ def inverse(a: int, m: int) -> int:
     """
     r, s, u, v = m, a, 0, 1
     while s > 1:
-        q = r // s
-        r, s = s, r - q * s
-        u, v = v, u - q * v
+        q, t = divmod(r, s)
+        r = s
+        s = t
+        t = u - q * v
+        u = v
+        v = t
     if not s:
         return 0
     return v % m
 
 
-def signed_digits(n: int, point: int) -> list[int]:
-    """The non-adjacent form of `n`, digits odd and below 16, as events for window entries from 8 * `point`.
+def signed_digits(n: int, width: int, plus: int, minus: int) -> list[int]:
+    """The non-adjacent form of `n`, digits odd and below 2^(width - 1), as events; at most 9 bits wide.
 
-    An event is place << 16 | step << 8 | index.
+    An event is place << 16 | step << 8 | index; `plus` and `minus` are those of the digits 1 and -1.
     """
-    plus, minus = ADD_WINDOW << 8 | 8 * point, SUB_WINDOW << 8 | 8 * point
     if n < 0:
         n, plus, minus = -n, minus, plus
     size = len("%x" % n) // 2 + 1
     data = n.to_bytes(size + 2, "little")
     size *= 8
+    all_ones = (1 << width) - 1
     events = []
     carry = at = 0
     while at <= size:
@@ -63,11 +66,14 @@ def signed_digits(n: int, point: int) -> list[int]:
         bits = (data[byte] | data[byte + 1] << 8) >> (at & 7)
         if (bits & 1) == carry:
             at += 1
+            # At least nine bits are there, so two more can be looked at.
+            if (bits >> 1 & 1) == carry:
+                at += 2 if (bits >> 2 & 1) == carry else 1
             continue
-        digit = (bits & 31) + carry
-        carry = digit >> 4
-        events.append(at << 16 | (minus + (32 - digit >> 1) if carry else plus + (digit >> 1)))
-        at += _WIDTH
+        digit = (bits & all_ones) + carry
+        carry = digit >> (width - 1)
+        events.append(at << 16 | (minus + (all_ones + 1 - digit >> 1) if carry else plus + (digit >> 1)))
+        at += width
     return events
 
 
@@ -84,15 +90,22 @@ def comb_digits(k: int, order: int) -> bytes:
 
 
 def schedule(
-    windows: list[int] | tuple, order: int, base: int | None = None, key: int | None = None
+    windows: list[int] | tuple,
+    order: int,
+    base: int | None = None,
+    key: int | None = None,
+    odd_base: int | None = None,
 ) -> bytearray:
     """Steps that sum each of `windows` times its point, `base` times the generator, `key` times the key.
 
-    Window scalars may be negative; the others are in 0 ... order - 1.
+    `odd_base` stands for `base` where the doublings are there anyway: it takes the odd multiples. Window
+    scalars may be negative; the others are in 0 ... order - 1.
     """
     events = []
     for point, n in enumerate(windows):
-        events += signed_digits(n, point)
+        events += signed_digits(n, 5, ADD_WINDOW << 8 | 8 * point, SUB_WINDOW << 8 | 8 * point)
+    if odd_base is not None:
+        events += signed_digits(odd_base, 8, ADD_BASE << 8 | ENTRIES, SUB_BASE << 8 | ENTRIES)
     for step, k in ((ADD_BASE, base), (ADD_KEY, key)):
         if k is not None:
             place = _SPACING << 16 | step << 8

@@ -5,7 +5,7 @@ The exceptional cases of the addition are handled, so every input gives the righ
 same functionss for the 32-bit field machine.
 """
 
-from ophion_boot.crypto.scalars import DOUBLE, SUB_WINDOW, inverse
+from ophion_boot.crypto.scalars import DOUBLE, SUB_BASE, SUB_WINDOW, inverse
 
 P = 2**256 - 2**224 + 2**192 + 2**96 - 1
 
@@ -45,7 +45,7 @@ def product(
                 u, v = windows[steps[i + 1]]
             else:
                 at = steps[i + 1] << 6
-                table = base if kind < 5 or key is None else key
+                table = base if kind <= SUB_BASE or key is None else key
                 u = int.from_bytes(table[at : at + 32], "little")
                 v = int.from_bytes(table[at + 32 : at + 64], "little")
             x, y, z = add(x, y, z, u, v if kind & 1 else p - v)
@@ -90,11 +90,11 @@ def _odd_multiples(x: int, y: int) -> list[tuple[int, int]]:
     x2, y2, z2 = _double_affine(x, y)
     square = z2 * z2 % P
     point = x * square % P, y * square % P * z2 % P, 1
-    chain = [point]
+    chain: list[tuple] = []
     for _ in range(7):
         point = add(point[0], point[1], point[2], x2, y2)
-        chain.append(point)
-    return to_affine([(px, py, pz * z2 % P) for px, py, pz in chain])
+        chain.append((point[0], point[1], point[2] * z2 % P))
+    return [(x, y)] + to_affine(chain)
 
 
 def to_affine(points: list[tuple]) -> list[tuple[int, int]]:

@@ -35,7 +35,7 @@ def run(c: int, x: int, regs: ptr32, prog: ptr8, steps: ptr8, count: int, tables
 
     `regs` is the file of elements. `prog` starts with the 16-bit places of the programs by kind; kinds 0 and
     1 + last are repeated w times. An instruction is (operation, result, operand, operand); operands from
-    192 are 24 + w * stride + (operand - 192). `tables` are three addresses, of entries of `size` bytes for
+    192 are 18 + w * stride + (operand - 192). `tables` are three addresses, of entries of `size` bytes for
     the operation that loads. `mode` is stride | size << 8 | P-256 << 16 | repeated kind << 20.
     """
     at = 0
@@ -46,7 +46,7 @@ def run(c: int, x: int, regs: ptr32, prog: ptr8, steps: ptr8, count: int, tables
         n = 1
         if kind == 0 or kind == mode >> 20:
             n = w
-        rel = w * (mode & 255) - 168
+        rel = w * (mode & 255) - 174
         start = prog[2 * kind] | prog[2 * kind + 1] << 8
         while n > 0:
             n -= 1
@@ -212,11 +212,9 @@ def body() -> str:
     put(0, ["elif op == 6:"])
     put(1, ["x = int(tables[int(prog[pc - 2])]) + w * (mode >> 8 & 255) + 32 * int(prog[pc - 1])"])
     put(1, load())
-    put(0, ["elif op == 7:"])
-    put(1, each("R[#]=A[#]*121665"))
     put(0, ["else:"])
-    put(1, ["c = 0 - w"])
-    put(1, each("x=(R[#]^A[#])&c;R[#]=R[#]^x;A[#]=A[#]^x"))
+    put(1, ["x = w", "if op == 7: x = 121665"])
+    put(1, each("R[#]=A[#]*x"))
     return "\n".join(lines) + "\n"
 
 

