@@ -1,4 +1,4 @@
-"""The bytes of SPEC.md 2 and 5, spelled out: trailers, journal, record of `ab`, cells, log, wish."""
+"""The bytes of SPEC.md 2 and 5, spelled out: trailers, journal, record of `ab`, cells, log, boot cell."""
 
 import binascii
 import hashlib
@@ -217,7 +217,7 @@ def test_the_bytes_of_the_cells():
     assert erased == [1] and content(flash, SECTOR, 8) == b"OPHC" + struct.pack("<I", count)
 
 
-def test_the_bytes_of_the_log_and_of_the_wish():
+def test_the_bytes_of_the_log_and_of_the_boot_cell():
     cells = Cells()
     EventLog(cells).add("installed", "1.2.3", "test")
     head = b"\xa1\x63log\x81\xa4"
@@ -226,8 +226,9 @@ def test_the_bytes_of_the_log_and_of_the_wish():
     assert log[: len(head)] == head and len(log) == len(head) + sum([len(pair) for pair in pairs])
     for pair in pairs:  # in any order: a map has none
         assert pair in log
-    body = b"OPHB\x01\0\0\0"
-    assert bootmode.pack(bootmode.RECOVERY) == body + struct.pack("<I", binascii.crc32(body))
+    body = b"OPHB\x01\x01\x05\x02abcd"
+    cell = bootmode.Cell(bootmode.RECOVERY, True, 5, 2, b"abcd")
+    assert cell.pack() == body + struct.pack("<I", binascii.crc32(body))
 
 
 def test_what_a_release_leaves_in_the_partition():

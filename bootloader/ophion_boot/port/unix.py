@@ -18,6 +18,7 @@ class Board:
         self._layout = layout
         self._bdev = ophion_sim.flash()
         self.cells = FlashCells(self.area("state"))
+        self._led = None if layout["led"] is None else machine.Pin(layout["led"], machine.Pin.OUT)
 
     def area(self, name: str) -> Area:
         """The Area that the layout calls `name`."""
@@ -47,6 +48,20 @@ class Board:
     def rtc_memory(self, data: bytes | None = None) -> bytes | None:
         """Read or write the bytes that survive a reset but not a power cut."""
         return machine.RTC().memory(data) if data is not None else machine.RTC().memory()
+
+    def reset_cause(self) -> int:
+        """Why the chip started, as `machine.reset_cause()` tells it (core/sanity.py has the numbers)."""
+        return machine.reset_cause()
+
+    def button(self) -> bool:
+        """True while the button of the layout, if there is one, pulls its pin low."""
+        pin = self._layout["button"]
+        return pin is not None and machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP).value() == 0
+
+    def led(self, on: bool) -> None:
+        """Switch the LED of the layout, if there is one."""
+        if self._led:
+            self._led.value(1 if on else 0)
 
     def watchdog(self, timeout_ms: int) -> machine.WDT:
         """Arm the watchdog; returns the object whose `feed()` keeps it quiet."""
