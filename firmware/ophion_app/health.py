@@ -60,7 +60,6 @@ class Watch:
     def __init__(self, server: "_boot.BleServer") -> None:
         self._server = server
         self._looked = self._renewed = time.ticks_ms()
-        self._there = True
 
     def __call__(self) -> None:
         """Report what there is to report by now."""
@@ -71,7 +70,7 @@ class Watch:
         server = self._server
         if server.connected():
             _boot.device.sanity.busy()
-        elif time.ticks_diff(now, self._renewed) >= _RENEW_MS or not self._there:
+        if time.ticks_diff(now, self._renewed) >= _RENEW_MS:
             self._renewed = now
-            self._there = server.renew()
-        report(self._there and server.reachable(), server.connections > 0)
+            server.renew()
+        report(server.present() and server.reachable(), server.connections > 0)

@@ -78,6 +78,7 @@ class BleServer:
         self._reset_mode = 0
         self._handle = -1
         self._irq_method = self._irq
+        self._marked = True
         self.connections = 0
 
     def start(self) -> None:
@@ -109,19 +110,18 @@ class BleServer:
         """True when a central can find the service or uses it."""
         return self._handle >= 0 and (self.connected() or not self._advertise)
 
-    def renew(self) -> bool:
-        """Take the radio's handler back and advertise anew, whatever the application did with them.
-
-        False when the radio is off or has other services now. Only while no central is connected.
-        """
+    def present(self) -> bool:
+        """False when the radio is off or has other services now; not asked while a central is connected."""
         try:
-            if self._ble.gatts_read(self._handle) != _MARK:
-                return False
+            return self.connected() or self._ble.gatts_read(self._handle) == _MARK
         except OSError:
             return False
-        self._ble.irq(self._irq_method)
-        self._start_advertising()
-        return not self._advertise
+
+    def renew(self) -> None:
+        """Take the radio's handler back and advertise anew, whatever the application did with them."""
+        if self.present() and not self.connected():
+            self._ble.irq(self._irq_method)
+            self._start_advertising()
 
     def request_reset(self, boot_mode: int) -> None:
         """Reset soon, when the answer is out (a client waits for it)."""
@@ -201,6 +201,7 @@ class BleServer:
         elif event == _IRQ_CENTRAL_CONNECT:
             self._connection = data[0]
             self.connections += 1
+            self._marked = self._ble.gatts_read(self._handle) == _MARK
         elif event == _IRQ_CENTRAL_DISCONNECT:
             if data[0] == self._connection:
                 self._connection = -1
@@ -208,7 +209,8 @@ class BleServer:
                 self._inbox.reset_partial()
                 self._out = b""
                 self._advertise = True
-                self._ble.gatts_write(self._handle, _MARK)
+                if self._marked:
+                    self._ble.gatts_write(self._handle, _MARK)
         elif event == _IRQ_MTU_EXCHANGED:
             # It may come before the connect event (IDF 5.4.2 on), so connecting does not reset it.
             self._mtu = data[1]
