@@ -8,6 +8,7 @@ from ophion_boot.core import bootmode
 from ophion_boot.core.area import Area
 from ophion_boot.core.eventlog import EventLog
 from ophion_boot.core.journal import Journal
+from ophion_boot.core.sanity import Memory
 from ophion_boot.core.slot import Slot
 from ophion_boot.fmt import FormatError, trailer
 from ophion_boot.port.flash_cells import FlashCells
@@ -229,6 +230,28 @@ def test_the_bytes_of_the_log_and_of_the_boot_cell():
     body = b"OPHB\x01\x01\x05\x02abcd"
     cell = bootmode.Cell(bootmode.RECOVERY, True, 5, 2, b"abcd")
     assert cell.pack() == body + struct.pack("<I", binascii.crc32(body))
+
+
+def test_the_bytes_of_the_health_cell():
+    cells = Cells()
+    memory = Memory(lambda data=None: b"", cells, None)
+    memory.remember(2, b"abcd", [b"efgh", b"\0\xff\1\2"])
+    body = b"\x01\x02\0\0abcdefgh\0\xff\1\2"
+    assert cells.values["health"] == body + struct.pack("<I", binascii.crc32(body))
+    assert memory.recall() == (2, b"abcd", [b"efgh", b"\0\xff\1\2"])
+    memory.remember(0, b"abcd", [])
+    body = b"\x01" + bytes(7)
+    assert cells.values["health"] == body + struct.pack("<I", binascii.crc32(body))
+    for bit in range(8 * 12):
+        bad = bytearray(cells.values["health"])
+        bad[bit >> 3] ^= 1 << (bit & 7)
+        cells.values["health"] = bytes(bad)
+        assert memory.recall() == (0, bytes(4), []), bit
+        bad[bit >> 3] ^= 1 << (bit & 7)
+        cells.values["health"] = bytes(bad)
+    long = b"\x01\x02\0\0" + b"abcd" * 6
+    cells.values["health"] = long + struct.pack("<I", binascii.crc32(long))
+    assert memory.recall() == (0, bytes(4), []), "five images gone back from"
 
 
 def test_what_a_release_leaves_in_the_partition():

@@ -5,7 +5,7 @@ from ophion_boot.core.sanity import HARD, POWER_ON, WATCHDOG
 from rig import Rig
 from rig_ab import ABRig
 from rig_golden import GoldenRig
-from rig_health import Chip
+from rig_sanity import Chip
 from support import image
 
 OLD, NEW = "four", "six"

@@ -16,7 +16,7 @@ from ophion_boot.core.sanity import (
     Memory,
     Sanity,
 )
-from rig_health import OTHER, OURS, POLICY, Chip, Clock
+from rig_sanity import OTHER, OURS, POLICY, Chip, Clock
 
 UNKNOWN = 0
 CAUSES = (UNKNOWN, POWER_ON, HARD, WATCHDOG, DEEP_SLEEP, SOFT)
