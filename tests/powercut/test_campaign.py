@@ -6,18 +6,19 @@ import sys
 from pathlib import Path
 
 import pytest
-from powercut import judge, report
+from powercut import judge, judge_two, report
+from powercut.__main__ import QUICK_SHARE
 from powercut.campaign import QUICK, Run, parse_step, run_case
 from powercut.cases import Case
 from powercut.targets import TARGETS
 
 ROOT = Path(__file__).parents[2]
-# At least so many states, of them with a second cut.
+# At least so many states, of them with a second cut, of them with two components.
 LEAST = {
-    "swap_offset": (40_000, 5_000),
-    "swap_scratch": (40_000, 5_000),
-    "golden": (25_000, 3_000),
-    "ab": (8_000, 300),
+    "swap_offset": (70_000, 10_000, 10_000),
+    "swap_scratch": (80_000, 12_000, 12_000),
+    "golden": (45_000, 6_000, 7_500),
+    "ab": (16_000, 1_000, 4_500),
 }
 CASE = Case("swap_offset", "test", "larger", "w4", "used")
 
@@ -42,7 +43,12 @@ def test_the_sampled_campaign_finds_nothing(strategy):
     )
     assert single + double <= states
     assert states >= LEAST[strategy][0] and double >= LEAST[strategy][1], last
-    assert done.stdout.count(strategy) == len(judge.RULES), "a line for each action"
+    rows = [line.split() for line in done.stdout.splitlines() if line.startswith(strategy + " ")]
+    assert [row[1] for row in rows] == [*judge.RULES, *judge_two.RULES], "a line for each action"
+    both = sum(int(row[3].replace(",", "")) for row in rows if row[1] in judge_two.RULES)
+    assert both >= LEAST[strategy][2], both
+    assert f" {QUICK_SHARE} of them on MicroPython " in last
+    assert int(re.search(r"(\d+) excluded", last)[1]) < 30 and " 0 failures " in last
 
 
 def test_failures_are_printed_with_a_name_that_can_be_replayed(tmp_path):
@@ -90,7 +96,7 @@ def story(**changes):
     """What the judge sees after a cut that did no harm, but for `changes` of each boot."""
     run = Run(CASE)
     state = run.cut(1, "after", 0)
-    boots = [seen._replace(**changes) for seen in run._settle(state)]
+    boots = [seen._replace(**changes) for seen in run.settle(state)]
     return judge.Story(run.device, boots, 1, False)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 from powercut.cases import Case, device_of, prepare
-from powercut.device import content
+from powercut.chip import content
 
 CASES = [
     Case(strategy, action, "larger", "w4", "used")
@@ -13,7 +13,7 @@ CASES = [
 
 def other_slot(device, flash):
     """(start, end) of the slot that the next boot does not run, found out on a copy of the flash."""
-    running = device.bootloader(device.flash(content(flash))).run().area._offset
+    running = device.parts(device.flash(content(flash))).bootloader.run().area._offset
     starts = [sum(device.layout.sizes[:n]) * device.layout.sector for n in range(3)]
     other = 1 if running < starts[1] else 0
     return starts[other], starts[other + 1]
@@ -25,7 +25,7 @@ def test_an_unreadable_other_slot_does_not_stop_a_boot(case, kind):
     device = device_of(case)
     flash = device.flash(prepare(case))
     flash.faults.append((*other_slot(device, flash), kind))
-    boot = device.bootloader(flash).run()
+    boot = device.parts(flash).bootloader.run()
     assert boot.image is not None
     assert device.at(content(flash), boot.area._offset), "an approved image, bit for bit"
 
@@ -35,10 +35,10 @@ def test_an_image_on_trial_is_confirmed_although_the_other_slot_cannot_be_read(s
     case = Case(strategy, "confirm", "larger", "w4", "used")
     device = device_of(case)
     flash = device.flash(prepare(case))
-    bootloader = device.bootloader(flash)
+    bootloader = device.parts(flash).bootloader
     running = bootloader.run().area._offset
     flash.faults.append((*other_slot(device, flash), "fail"))
-    again = device.bootloader(flash)
+    again = device.parts(flash).bootloader
     boot = again.run()
     assert boot.area._offset == running and boot.trial is not None
     assert again._strategy.confirm() and not again._strategy.confirm()

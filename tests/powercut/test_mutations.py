@@ -20,6 +20,14 @@ NEEDS = {
     "copy_done_last": "swap_offset/revert/equal/w4/used",
     "trial_counted": "golden/test/equal/w8/used",
     "trial_in_swap": "swap_offset/test/equal/w4/used",
+    "two_reject_first": "ab/two_revert/equal/w4/new",
+    "two_settle": "swap_offset/two_confirm_once/equal/w4/used",
+    "two_trial_after_boot": "ab/two_test/equal/w8/used",
+    "two_lost_guard": "ab/two_test/equal/w4/used",
+    "two_note_after_swap": "swap_offset/two_test/equal/w4/new",
+    "two_accept": "ab/two_test/larger/w4/used",
+    "two_request_forgotten": "golden/two_test/equal/w4/new",
+    "two_note_again": "ab/two_test/equal/w32/used",
 }
 SAMPLE = Plan(seeds=6, trailer_seeds=30, second=0, third=0, every=1)
 

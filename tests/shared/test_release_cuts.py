@@ -26,6 +26,16 @@ def on_trial(kind):
     return _copy(kind, "on trial", lambda rig: (_pend(rig, False), rig.boot()))
 
 
+def pending_without_needs():
+    """An application that would run in either runtime: only the order of writes keeps it with its own."""
+
+    def prepare(rig):
+        rig.boot()
+        rig.ask("two", "rt2")
+
+    return _copy("golden", "without needs", prepare)
+
+
 def _pend(rig, permanent):
     rig.boot()
     rig.ask("needs11", "rt2", permanent)
@@ -66,6 +76,18 @@ def test_cuts_while_it_is_installed():
             assert always(rig, rig.boot(), where) == NEW, where
 
         assert cut_everywhere(lambda k=kind: pending(k), lambda rig: rig.boot(), judge) > 6
+
+
+def test_cuts_while_an_application_without_needs_is_installed_and_nobody_confirms():
+    """Under golden the request outlives the copy: the campaign found a runtime that went back alone."""
+
+    def judge(rig, boot, where):
+        for _ in range(3):
+            assert rig.runs(boot) in (OLD, ("two", "rt2")), (where, rig.runs(boot))
+            boot = rig.boot()
+        assert rig.runs(boot) == OLD, where
+
+    assert cut_everywhere(pending_without_needs, lambda rig: rig.boot(), judge, 1) > 12
 
 
 def test_cuts_while_it_is_installed_for_good():

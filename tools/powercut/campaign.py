@@ -5,6 +5,7 @@ is then made of that note and the flash model's torn operation. A second and a t
 that follow, are drawn by chance, from the name of the state, so that a name is enough to do it again.
 """
 
+import functools
 import random
 import re
 import zlib
@@ -12,25 +13,31 @@ from collections import Counter, namedtuple
 
 from nor import ERASE_SHAPES, PROGRAM_SHAPES, PowerCut
 
-from powercut import judge, mutations
-from powercut.cases import HISTORIES, PAIRS, Case, act, device_of, name_of, prepare
-from powercut.device import Device, content
+from powercut import cases as one
+from powercut import cases_two as two
+from powercut import judge as judge_one
+from powercut import judge_two, mutations
+from powercut.cases import HISTORIES, PAIRS, Case, name_of
+from powercut.chip import content
 from powercut.targets import TARGETS
 
 Operation = namedtuple("Operation", "kind at length before after")
 State = namedtuple("State", "name flash boots cuts complete")
 """Flash after a cut; the boots that completed before it; how many cuts; was the action done when it came."""
-Result = namedtuple("Result", "case states distinct failed failures operations cuts")
-"""`failures` is [(name, problems)], a part of the `failed`; `cuts` counts states by their number of cuts."""
+Result = namedtuple("Result", "case states distinct failed failures operations cuts excluded drawn")
+"""`failures` is [(name, problems)], a part of the `failed`; `cuts` counts states by their number of cuts,
+`excluded` by the reason why the judge does not ask for a way out; `drawn` is for MicroPython."""
 
+ACTIONS = (*judge_one.RULES, *judge_two.RULES)
 WRITE_UNITS = (1, 4, 8, 16, 32)
 _ERASE = 6
 _STEP = re.compile(r"^(?:b(\d+))?op(\d+)/(before|after|torn[:a-z]*)/seed(\d+)$")
 
 
-Plan = namedtuple("Plan", "seeds trailer_seeds second third every")
+Plan = namedtuple("Plan", "seeds trailer_seeds second third every copies", defaults=(1,))
 """How thoroughly: seeds per torn shape; the same for erases of trailers, which hold the decisions; shares of
-states with a second cut, and of those with a third; `every`: 1 takes each operation, n each nth."""
+states with a second cut, and of those with a third; `every`: 1 takes each operation, n each nth; `copies`:
+above 1, each nth of the operations that copy an image, with one seed."""
 FULL = Plan(8, 60, 0.4, 0.3, 1)
 QUICK = Plan(1, 12, 0.25, 0.25, 1)
 
@@ -40,11 +47,25 @@ def cases(strategies=None, actions=None, quick: bool = False, real: bool = False
     return [
         Case(strategy, action, pair, variant, history)
         for strategy in strategies or TARGETS
-        for action in actions or judge.RULES
+        for action in actions or ACTIONS
         for pair in PAIRS
-        for variant in _variants(pair, quick, real)
+        for variant in (_variants_two if two.is_two(action) else _variants)(pair, quick, real)
         for history in HISTORIES
+        if not (quick and two.is_two(action) and not _sampled(pair, variant, history))
     ]
+
+
+def _variants_two(pair: str, quick: bool, real: bool) -> list[str]:
+    """With a runtime one boot costs several starts: one pair of images has sectors of 4096 bytes."""
+    return _variants(pair, quick or pair != "smaller", real)
+
+
+def _sampled(pair: str, variant: str, history: str) -> bool:
+    """A quick campaign takes one write unit for each pair and history: all of them, over the pairs."""
+    if variant.endswith("-real"):
+        return (pair, history) == ("smaller", "used")
+    number = list(PAIRS).index(pair) + 2 * list(HISTORIES).index(history)
+    return variant == f"w{WRITE_UNITS[number % len(WRITE_UNITS)]}"
 
 
 def _variants(pair: str, quick: bool, real: bool) -> list[str]:
@@ -55,7 +76,10 @@ def _variants(pair: str, quick: bool, real: bool) -> list[str]:
 
 
 def plan_for(case: Case, plan: Plan) -> Plan:
-    """Real signatures and real sector sizes are slow: those cases get a share of the cuts."""
+    """Real signatures and real sector sizes are slow: those cases get a share of the cuts. With a runtime
+    beside it the copying of an application is cut now and then; one component alone has all of it."""
+    if two.is_two(case.action):
+        plan = plan._replace(trailer_seeds=-(-plan.trailer_seeds // 4), copies=3)
     if case.variant.endswith("-real"):
         return plan._replace(seeds=1, trailer_seeds=1, second=0.05, every=5)
     if case.variant.endswith("-4k"):
@@ -69,9 +93,11 @@ class Run:
     def __init__(self, case: Case, without: str = "") -> None:
         self.case = case
         self.name = name_of(case)
-        kind = mutations.mutant(TARGETS[case.strategy].kind, without) if without else None
-        self.device = device_of(case, kind)
-        self.operations = _record(case, self.device, prepare(case))
+        self._of = two if two.is_two(case.action) else one
+        self._judge = judge_two if two.is_two(case.action) else judge_one
+        kinds = mutations.kinds(TARGETS[case.strategy].kind, without) if without else None
+        self.device = self._of.device_of(case, kinds)
+        self.operations = self._record(self._of.prepare(case))
 
     def cut(self, op: int, shape: str, seed: int) -> State:
         """Power fails in operation `op` (from 1) of the action."""
@@ -90,7 +116,7 @@ class Run:
         """Power fails again, in operation `op` of boot number `boot` after `state`; None: not reached."""
         boots = self._boots(state, lambda boots: len(boots) == boot - 1)
         flash = boots[-1].state if boots else state.flash
-        seen = self.device.boot(flash, self._confirms(state), (op, shape, seed))
+        seen = self.device.boot(flash, self.confirms(state), (op, shape, seed))
         if not seen.cut:
             return None
         if seen.trial:
@@ -100,13 +126,20 @@ class Run:
 
     def judge(self, state: State) -> list[str]:
         """The rules that do not hold once the device has come to rest after `state`."""
-        boots = [*state.boots, *self._settle(state)]
-        return judge.problems(self.case.action, judge.Story(self.device, boots, state.cuts, state.complete))
+        return self._judge.problems(self.case.action, self._story(state))
+
+    def excluded(self, state: State) -> str:
+        """Why a way out of `state` is not asked for, or ""."""
+        return self._judge.excluded(self.case.action, self._story(state))
+
+    def _story(self, state: State) -> judge_one.Story:
+        boots = [*state.boots, *self.settle(state)]
+        return judge_one.Story(self.device, boots, state.cuts, state.complete)
 
     def cut_by_chance(self, state: State) -> State | None:
         """A further cut in one of the boots after `state`; None when they write nothing."""
         rng = random.Random(zlib.crc32(f"{self.name}/{state.name}".encode()))
-        boots = self._settle(state)
+        boots = self.settle(state)
         writing = [n for n, seen in enumerate(boots, 1) if seen.ops]
         if not writing:
             return None
@@ -126,18 +159,29 @@ class Run:
             state = again
         return state
 
-    def _confirms(self, state: State) -> bool:
-        return self.case.action == "confirm" and not state.complete
+    def _record(self, start: bytes) -> list[Operation]:
+        """Run the action once; every operation with flash before and after it."""
+        flash = self.device.flash(start)
+        noted: list = []
+        flash.on_op = lambda kind, at, length: noted.append((kind, at, length, content(flash)))
+        self._of.act(self.case, self.device, flash)
+        after = [entry[3] for entry in noted[1:]] + [content(flash)]
+        return [Operation(*entry, state) for entry, state in zip(noted, after, strict=True)]
 
-    def _settle(self, state: State) -> list:
-        limit = self.device.trials + judge.MORE_BOOTS
-        return self._boots(state, lambda boots: len(boots) == limit or judge.settled(boots))
+    def confirms(self, state: State) -> bool:
+        """The application confirms after `state`, too; an operator (two_confirm_once) is not there again."""
+        return self.case.action in ("confirm", "two_confirm") and not state.complete
+
+    def settle(self, state: State) -> list:
+        """The boots after `state`, until the device is at rest (or never will be)."""
+        limit = self.device.trials + judge_one.MORE_BOOTS
+        return self._boots(state, lambda boots: len(boots) == limit or judge_one.settled(boots))
 
     def _boots(self, state: State, enough) -> list:
         boots: list = []
         while not enough(boots):
             flash = boots[-1].state if boots else state.flash
-            boots.append(self.device.boot(flash, self._confirms(state)))
+            boots.append(self.device.boot(flash, self.confirms(state)))
         return boots
 
 
@@ -148,16 +192,6 @@ def parse_step(text: str) -> tuple[int, int, str, int]:
         raise ValueError(f"{text!r} is not a cut: op17/torn:pages/seed3")
     boot, op, shape, seed = match.groups()
     return int(boot or 1), int(op), shape, int(seed)
-
-
-def _record(case: Case, device: Device, start: bytes) -> list[Operation]:
-    """Run the action once; every operation with flash before and after it."""
-    flash = device.flash(start)
-    noted: list = []
-    flash.on_op = lambda kind, at, length: noted.append((kind, at, length, content(flash)))
-    act(case, device, flash)
-    after = [entry[3] for entry in noted[1:]] + [content(flash)]
-    return [Operation(*entry, state) for entry, state in zip(noted, after, strict=True)]
 
 
 def _repeat(flash, operation: Operation) -> None:
@@ -172,14 +206,17 @@ def _repeat(flash, operation: Operation) -> None:
 def first_cuts(run: Run, plan: Plan) -> list[tuple[int, str, int]]:
     """All single cuts of a run, by the plan. `before` an operation is `after` the one before."""
     cuts = [(1, "before", 0)] if run.operations else []
-    start = zlib.crc32(run.name.encode()) % plan.every
+    start = zlib.crc32(run.name.encode())
     for op, operation in enumerate(run.operations, 1):
-        if op != len(run.operations) and op % plan.every != start:
+        decides = run.device.layout.decides(operation.at)
+        every = plan.every if decides else plan.every * plan.copies
+        if op != len(run.operations) and op % every != start % every:
             continue
         cuts.append((op, "after", 0))
         shapes = ERASE_SHAPES if operation.kind == "erase" else PROGRAM_SHAPES
-        trailer = operation.kind == "erase" and run.device.layout.in_trailer(operation.at)
-        seeds = plan.trailer_seeds if trailer else plan.seeds
+        seeds = plan.trailer_seeds if decides and operation.kind == "erase" else plan.seeds
+        if not decides and plan.copies > 1:
+            seeds = 1
         cuts += [(op, shape, seed) for shape in shapes for seed in range(1, seeds + 1)]
     return cuts
 
@@ -197,31 +234,59 @@ def states_of(run: Run, plan: Plan):
             yield state
 
 
-def run_case(case: Case, plan: Plan, without: str = "", limit: int = 20) -> Result:
-    """All states of one case; at most `limit` failures are kept with their names."""
+def run_case(case: Case, plan: Plan, without: str = "", limit: int = 20, draw: int = 0) -> Result:
+    """All states of one case; at most `limit` failures are kept with their names, and `draw` states are drawn
+    by chance: those whose names have the least checksums."""
     try:
         run = Run(case, without)
     except Exception as error:
-        return Result(case, 1, 1, 1, [(name_of(case), [f"the action, not cut, raised {error!r}"])], 0, {1: 1})
-    distinct: set[bytes] = set()
+        failure = (name_of(case), [f"the action, not cut, raised {error!r}"])
+        return Result(case, 1, 1, 1, [failure], 0, {1: 1}, {}, [])
+    distinct: set[int] = set()
     failures: list = []
     cuts: Counter = Counter()
+    excluded: Counter = Counter()
+    drawn: list = []
     failed = 0
     for state in states_of(run, plan_for(case, plan)):
+        name = f"{run.name}/{state.name}"
         problems = run.judge(state)
         cuts[state.cuts] += 1
-        distinct.add(state.flash)
+        distinct.add(hash(state.flash))
         failed += bool(problems)
         if problems and len(failures) < limit:
-            failures.append((f"{run.name}/{state.name}", problems))
-    return Result(case, sum(cuts.values()), len(distinct), failed, failures, len(run.operations), dict(cuts))
+            failures.append((name, problems))
+        why = run.excluded(state)
+        if why:
+            excluded[why] += 1
+        drawn = sorted([*drawn, (zlib.crc32(name.encode()), name)])[:draw]
+    operations = len(run.operations)
+    total = sum(cuts.values())
+    return Result(case, total, len(distinct), failed, failures, operations, dict(cuts), dict(excluded), drawn)
 
 
-def replay(name: str, without: str = "") -> list[str]:
-    """The problems of one state by its full name."""
+def split(name: str) -> tuple[Case, str]:
+    """(case, cut) of a state's full name."""
     first, *more = name.split("+")
     *case, op, shape, seed = first.split("/")
     if len(case) != len(Case._fields):
         raise ValueError(f"{name!r} is not strategy/action/pair/variant/history/cut")
-    run = Run(Case(*case), without)
-    return run.judge(run.named("+".join(["/".join((op, shape, seed)), *more])))
+    return Case(*case), "+".join(["/".join((op, shape, seed)), *more])
+
+
+def replay(name: str, without: str = "") -> list[str]:
+    """The problems of one state by its full name."""
+    return _replayed(name, without)[0]
+
+
+def replay_excluded(name: str, without: str = "") -> str:
+    """Why a way out of that state is not asked for, or ""."""
+    return _replayed(name, without)[1]
+
+
+@functools.lru_cache(maxsize=1)
+def _replayed(name: str, without: str) -> tuple[list[str], str]:
+    case, cut = split(name)
+    run = Run(case, without)
+    state = run.named(cut)
+    return run.judge(state), run.excluded(state)

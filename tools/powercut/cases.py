@@ -8,8 +8,9 @@ device makes them.
 import functools
 from collections import namedtuple
 
-from powercut.device import Device, content
-from powercut.images import signed
+from powercut.chip import content
+from powercut.device import Device
+from powercut.images import KEYS, signed
 from powercut.targets import IMAGE_SECTORS, TARGETS
 
 # Sectors of (old, new).
@@ -27,24 +28,40 @@ def name_of(case: Case) -> str:
     return "/".join(case)
 
 
-@functools.cache
-def images_of(pair: str, sector: int) -> dict[str, bytes]:
-    """The approved images of a case; their last sector is filled to different degrees."""
+def sizes_of(pair: str, sector: int) -> dict[str, int]:
+    """Bytes of the images of a case; their last sector is filled to different degrees."""
     old, new = PAIRS[pair]
     sizes = {"old": old * sector - 57, "new": new * sector - 130, "past": _PAST_SECTORS * sector - 8}
     sizes["gold"] = _GOLD_SECTORS * sector - 40
     for name, sectors in (("old", old), ("new", new)):
         if sectors == IMAGE_SECTORS:
             sizes[name] = sectors * sector
+    return sizes
+
+
+@functools.cache
+def images_of(pair: str, sector: int) -> dict[str, bytes]:
+    """The approved images of a case."""
+    sizes = sizes_of(pair, sector)
     return {name: signed(number, size) for number, (name, size) in enumerate(sizes.items(), 1)}
 
 
-def device_of(case: Case, kind=None) -> Device:
-    """The device of a case. Variants: w4 (write unit), w4-real (real verifier), w4-4k (sectors of 4096)."""
+def layout_of(case: Case, two: bool = False):
+    """Flash of a case. Variants: w4 (write unit), w4-real (real verifier), w4-4k (sectors of 4096)."""
     width, _, extra = case.variant.partition("-")
-    layout = TARGETS[case.strategy].on(4096 if extra == "4k" else 512, int(width[1:]))
+    return TARGETS[case.strategy].on(4096 if extra == "4k" else 512, int(width[1:]), two)
+
+
+def is_real(case: Case) -> bool:
+    """The case has the real verifier."""
+    return case.variant.endswith("-real")
+
+
+def device_of(case: Case, kinds=None) -> Device:
+    """The device of a case; `kinds` (chip.Kinds) may have mutants."""
+    layout = layout_of(case)
     images = images_of(case.pair, layout.sector)
-    return Device(layout, images, HISTORIES[case.history], kind, real=extra == "real")
+    return Device(layout, images, {}, HISTORIES[case.history], KEYS, is_real(case), kinds=kinds)
 
 
 def prepare(case: Case) -> bytes:
@@ -54,7 +71,7 @@ def prepare(case: Case) -> bytes:
     if case.action == "upload":
         return state
     flash = device.flash(state)
-    device.upload(flash, "new")
+    device.upload(device.strategy(flash), device.images["new"])
     if case.action in ("test", "permanent", "revert", "confirm", "erase"):
         device.strategy(flash).set_pending(case.action == "permanent")
     state = content(flash)
@@ -63,7 +80,7 @@ def prepare(case: Case) -> bytes:
     boots = {"revert": device.trials, "confirm": 1}.get(case.action, 0)
     for _ in range(boots):
         seen = device.boot(state)
-        _must(seen.runs == "new" and seen.trial, case, seen)
+        must(seen.runs == "new" and seen.trial, case, seen)
         state = seen.state
     return state
 
@@ -77,39 +94,46 @@ def _damaged(device: Device, state: bytes) -> bytes:
 
 
 def _first_image(device: Device, used: bool) -> bytes:
-    layout = device.layout
-    flash = device.flash(b"\xff" * layout.size)
-    _flash_image(flash, 0, device.images["past" if used else "old"])
-    if layout.target.back == "gold":
-        _flash_image(flash, layout.third_at(), device.images["gold"])
+    flash = factory(device, "past" if used else "old")
     if not used:
         return content(flash)
-    device.upload(flash, "old")
-    device.strategy(flash).set_pending(False)
+    device.request(device.parts(flash), "old")
     seen = device.boot(content(flash), confirms=True)
-    _must(seen.runs == "old", "history", seen)
+    must(seen.runs == "old", "history", seen)
     return seen.state
 
 
-def _flash_image(flash, at: int, image: bytes) -> None:
+def factory(device: Device, name: str):
+    """A flash with application `name`, and the factory image where there is one."""
+    layout = device.layout
+    flash = device.flash(b"\xff" * layout.size)
+    flash_image(flash, 0, device.images[name])
+    if layout.target.back == "gold":
+        flash_image(flash, layout.third_at(), device.images["gold"])
+    return flash
+
+
+def flash_image(flash, at: int, image: bytes) -> None:
+    """Write whole sectors, as a programmer would."""
     flash.writeblocks(at // flash.sector, image + b"\xff" * (-len(image) % flash.sector))
 
 
-def _must(fact: bool, case, seen) -> None:
+def must(fact: bool, case, seen) -> None:
+    """Raise AssertionError when a preparation did not come to what it should."""
     if not fact:
-        raise AssertionError(f"preparation of {case}: {seen.runs!r} runs, {seen.problem}")
+        raise AssertionError(f"preparation of {case}: {seen.runs!r} {seen.runtime!r} runs, {seen.problem}")
 
 
 def act(case: Case, device: Device, flash) -> None:
     """The action that is cut, on `flash`."""
     if case.action in ("test", "permanent", "revert", "repair"):
-        device.bootloader(flash).run()
+        device.run(flash)
     elif case.action == "confirm":
         device.strategy(flash).confirm()
     elif case.action in ("pending", "pending_permanent"):
         device.strategy(flash).set_pending(case.action == "pending_permanent")
     elif case.action == "upload":
-        device.upload(flash, "new")
+        device.upload(device.strategy(flash), device.images["new"])
     elif case.action == "erase":
         device.strategy(flash).discard()
     else:

@@ -7,8 +7,14 @@ import struct
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from ophion.build.espimage import app_image
 
-_OVERHEAD = 32 + 4 + 36 + 36 + 68
+HEADER_BYTES = 32
+_OVERHEAD = HEADER_BYTES + 4 + 36 + 36 + 68
+_DEPENDENCY = 0x40
+# An ESP-IDF image of one segment without its data: header, segment header, padding, SHA-256.
+_ESP_OVERHEAD = 24 + 8 + 16 + 32
+_RUNTIME_MINOR = 9
 _KEY = Ed25519PrivateKey.from_private_bytes(b"ophion power-cut campaign, a key"[:32])
 _PUBLIC = _KEY.public_key()
 _KEY_HASH = hashlib.sha256(_PUBLIC.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
@@ -17,10 +23,37 @@ KEYS = [(_KEY_HASH, _PUBLIC.public_bytes(Encoding.Raw, PublicFormat.Raw))]
 
 
 @functools.cache
-def signed(major: int, size: int) -> bytes:
-    """An MCUboot image of `size` bytes in all, version `major`.0.0."""
-    payload = random.Random(major * 1_000_003 + size).randbytes(size - _OVERHEAD)
-    body = struct.pack("<IIHHIIBBHII", 0x96F3B83D, 0, 32, 0, len(payload), 0, major, 0, 0, 0, 0) + payload
+def signed(major: int, size: int, needs: tuple = ()) -> bytes:
+    """An MCUboot image of `size` bytes in all, version `major`.0.0; `needs` is (image number, major)."""
+    protected = _needs(*needs) if needs else b""
+    payload = random.Random(major * 1_000_003 + size).randbytes(size - _OVERHEAD - len(protected))
+    return _signed((major, 0), payload, protected)
+
+
+@functools.cache
+def runtime(major: int, size: int, needs: tuple = ()) -> bytes:
+    """An MCUboot image, version `major`.9.0, of an ESP-IDF application image of `size` bytes."""
+    data = random.Random(major * 1_000_033 + size).randbytes(size - _ESP_OVERHEAD)
+    payload = app_image([(0x42000020, data)])
+    if len(payload) != size:
+        raise ValueError(f"{size} bytes are not whole units of 32")
+    return _signed((major, _RUNTIME_MINOR), payload, _needs(*needs) if needs else b"")
+
+
+def payload(image: bytes) -> bytes:
+    """What lies between the header and the TLVs of a `runtime` image."""
+    return image[HEADER_BYTES : HEADER_BYTES + struct.unpack_from("<I", image, 12)[0]]
+
+
+def _needs(number: int, major: int) -> bytes:
+    """A protected TLV area with one dependency: image `number` from version `major`.0.0 on."""
+    value = struct.pack("<BxxxBBHI", number, major, 0, 0, 0)
+    return struct.pack("<HHHH", 0x6908, 8 + len(value), _DEPENDENCY, len(value)) + value
+
+
+def _signed(version: tuple, content: bytes, protected: bytes) -> bytes:
+    numbers = (len(protected), len(content), 0, *version, 0, 0, 0)
+    body = struct.pack("<IIHHIIBBHII", 0x96F3B83D, 0, HEADER_BYTES, *numbers) + content + protected
     digest = hashlib.sha256(body).digest()
     tlvs = b"".join(
         struct.pack("<HH", kind, len(value)) + value

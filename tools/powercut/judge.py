@@ -20,6 +20,11 @@ def problems(action: str, story: Story) -> list[str]:
     return found or [text for rule in RULES[action] for text in rule(story)]
 
 
+def excluded(action: str, story: Story) -> str:
+    """Why no way out is asked for: never, with one component."""
+    return ""
+
+
 def _always(story: Story, way_back: bool) -> list[str]:
     """Each boot runs an approved image; a trial has a way back and ends; the device comes to rest.
 

@@ -1,15 +1,29 @@
 """The mended weaknesses, each switched off from outside: a subclass with the naive behaviour.
 
-The campaign must find failures with any of them; nothing of this is in the bootloader.
+The campaign must find failures with any of them; nothing of this is in the bootloader. Those of a release
+of two components are in mutations_two.py.
 """
 
 from ophion_boot.core.decide import Facts
+from ophion_boot.core.release import Release
+from ophion_boot.core.runtime import Runtime
 from ophion_boot.fmt import trailer
 from ophion_boot.fmt.image import Header
 
+from powercut import mutations_two
+from powercut.chip import Kinds
 
-def mutant(kind: type, name: str) -> type:
-    """The strategy `kind` without the mending `name`."""
+
+def kinds(strategy: type, name: str) -> Kinds:
+    """The classes of a device with this strategy, without the mending `name`."""
+    if name in mutations_two.RELEASE:
+        return Kinds(strategy, release=_mutant(Release, name))
+    if name in mutations_two.RUNTIME:
+        return Kinds(strategy, runtime=_mutant(Runtime, name))
+    return Kinds(_mutant(strategy, name))
+
+
+def _mutant(kind: type, name: str) -> type:
     return type(kind.__name__, (MUTATIONS[name], kind), {})
 
 
@@ -200,4 +214,6 @@ MUTATIONS = {
     "copy_done_last": CopyDoneLast,
     "trial_counted": TrialCounted,
     "trial_in_swap": TrialInSwap,
+    **mutations_two.RELEASE,
+    **mutations_two.RUNTIME,
 }

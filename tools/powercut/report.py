@@ -36,24 +36,40 @@ def failures(results: list) -> list:
     return [failure for result in results for failure in result.failures]
 
 
-def summary(results: list, seconds: float) -> str:
-    """The last line."""
+def excluded(results: list) -> dict[str, int]:
+    """{reason: states} for which the judge asks for no way out."""
+    total: Counter = Counter()
+    for result in results:
+        total.update(result.excluded)
+    return dict(total)
+
+
+def summary(results: list, seconds: float, checked: list | None = None) -> str:
+    """The last line; `checked` is [on_micropython.Checked], or None when MicroPython was not asked for."""
     states = sum(result.states for result in results)
-    failed = sum(result.failed for result in results)
+    failed = sum(result.failed for result in results) + len(_otherwise(checked))
     done = f"{states:,} cut states ({cuts(results)}) in {len(results)} cases"
-    return f"{done}, {failed:,} failures, {seconds:.0f} s"
+    if checked is not None:
+        done += f", {sum(lot.states for lot in checked):,} of them on MicroPython"
+    return f"{done}, {sum(excluded(results).values()):,} excluded, {failed:,} failures, {seconds:.0f} s"
 
 
-def text(results: list, seconds: float, shown: int = 20) -> str:
+def _otherwise(checked: list | None) -> list:
+    """[(name, problems)] of states that MicroPython saw otherwise."""
+    return [failure for lot in checked or () for failure in lot.failures]
+
+
+def text(results: list, seconds: float, checked: list | None = None, shown: int = 20) -> str:
     """The table for a terminal."""
     out = [f"{'strategy':14}{'action':18}{'cases':>7}{'states':>10}{'distinct':>10}{'failures':>10}"]
     for row in lines(results):
         out.append(
             f"{row.strategy:14}{row.action:18}{row.cases:7}{row.states:10,}{row.distinct:10,}{row.failed:10,}"
         )
-    for name, problems in failures(results)[:shown]:
+    for name, problems in (_otherwise(checked) + failures(results))[:shown]:
         out += ["", name, *("    " + problem for problem in problems)]
-    return "\n".join([*out, "", summary(results, seconds)])
+    out += [f"\nexcluded: {count:,} states: {why}" for why, count in excluded(results).items()]
+    return "\n".join([*out, "", summary(results, seconds, checked)])
 
 
 _STYLE = """
@@ -67,13 +83,16 @@ code { overflow-wrap: anywhere }
 """
 
 
-def page(results: list, seconds: float, title: str) -> str:
+def page(results: list, seconds: float, title: str, checked: list | None = None) -> str:
     """The HTML page."""
     heads = ("strategy", "action", "cases", "states", "distinct", "failures")
     rows = "\n".join(_row(line) for line in lines(results))
     found = "\n".join(
         f"<li><code>{html.escape(name)}</code><br>{html.escape('; '.join(problems))}</li>"
-        for name, problems in failures(results)
+        for name, problems in _otherwise(checked) + failures(results)
+    )
+    left_out = "".join(
+        f"<p>Excluded: {count:,} states: {html.escape(why)}.</p>" for why, count in excluded(results).items()
     )
     return f"""<!doctype html>
 <html lang="en">
@@ -82,9 +101,10 @@ def page(results: list, seconds: float, title: str) -> str:
 <title>{html.escape(title)}</title>
 <style>{_STYLE}</style>
 <h1>{html.escape(title)}</h1>
-<p>{html.escape(summary(results, seconds))}.</p>
+<p>{html.escape(summary(results, seconds, checked))}.</p>
 <p>A state is flash as a power cut left it, before, in or after an operation, booted until it came to rest.
 A distinct state differs from the others of its case in some byte.</p>
+{left_out}
 <table>
 <tr>{"".join(f'<th scope="col">{head}</th>' for head in heads)}</tr>
 {rows}

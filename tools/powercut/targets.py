@@ -1,15 +1,19 @@
 """The strategies of the campaign, one row each: how flash is laid out and where images are to be seen.
 
 To add one, put a Target into TARGETS; a strategy that says `areas` and `room` needs no more than a row.
+Runs on MicroPython, too.
 """
 
 from ophion_boot.core.ab import AB
 from ophion_boot.core.area import Area
 from ophion_boot.core.golden import Golden
+from ophion_boot.core.runtime import room as runtime_room
 from ophion_boot.core.swap_offset import SwapOffset
 from ophion_boot.core.swap_scratch import SwapScratch
 
 IMAGE_SECTORS = 5
+RUNTIME_SECTORS = 3
+_OTADATA_SECTORS = 2
 
 
 class Target:
@@ -28,14 +32,14 @@ class Target:
         self._stage_at = stage_at
         self._switches = switches
 
-    def on(self, sector: int, write_size: int) -> "Layout":
-        """The target on a flash of these units."""
+    def on(self, sector: int, write_size: int, two: bool = False) -> "Layout":
+        """The target on a flash of these units; with `two` components, app partitions behind it."""
         count = 1
         while True:
             slot = IMAGE_SECTORS + count
-            sizes = (slot, slot + self._more, *self._third)
+            sizes = (slot, slot + self._more) + self._third  # noqa: RUF005 (MicroPython has no other way)
             if self.kind.room(sizes, sector, write_size) >= IMAGE_SECTORS * sector:
-                return Layout(self, sizes, count, sector, write_size)
+                return (TwoLayout if two else Layout)(self, sizes, count, sector, write_size)
             count += 1
 
     def staged(self, layout: "Layout", running_at: int) -> int:
@@ -56,12 +60,14 @@ class Layout:
         self.size = sum(sizes) * sector
         self._trailer_sectors = trailer_sectors
 
+    two = False
+
     def third_at(self) -> int:
         """Byte of flash where the third area begins."""
         return sum(self.sizes[:2]) * self.sector
 
-    def in_trailer(self, at: int) -> bool:
-        """Byte `at` of flash lies in a slot's trailer."""
+    def decides(self, at: int) -> bool:
+        """Byte `at` of flash lies where decisions are kept: in a slot's trailer."""
         ends = (self.sizes[0], sum(self.sizes[:2]))
         return any(end - self._trailer_sectors <= at // self.sector < end for end in ends)
 
@@ -77,6 +83,30 @@ class Layout:
             areas.append(Area(flash, at, sectors * self.sector, self.sector, self.write_size))
             at += sectors * self.sector
         return (kind or self.target.kind)(*areas, bytearray(self.sector), trials)
+
+
+class TwoLayout(Layout):
+    """A Layout with otadata and two app partitions behind it: `apps` are their first bytes."""
+
+    two = True
+
+    def __init__(self, target: Target, sizes, trailer_sectors: int, sector: int, write_size: int) -> None:
+        Layout.__init__(self, target, sizes, trailer_sectors, sector, write_size)
+        self.app_sectors = RUNTIME_SECTORS
+        while runtime_room(self.app_sectors * sector, sector, write_size) < RUNTIME_SECTORS * sector:
+            self.app_sectors += 1
+        self.otadata = self.size
+        first = self.otadata + _OTADATA_SECTORS * sector
+        self.apps = (first, first + self.app_sectors * sector)
+        self.size = first + 2 * self.app_sectors * sector
+
+    def decides(self, at: int) -> bool:
+        """The same, or in otadata, or behind a runtime's payload."""
+        if at < self.otadata:
+            return Layout.decides(self, at)
+        if at < self.apps[0]:
+            return True
+        return (at - self.apps[0]) // self.sector % self.app_sectors >= RUNTIME_SECTORS
 
 
 TARGETS = {

@@ -130,16 +130,17 @@ class Release:
             return False
         versions = {RUNTIME: new.header.version}
         partner = self._runtime.partner()
-        if partner and self._active_hash() != partner:
-            if self._staged_hash() != partner:
-                self._back("the application that came with it is gone")
-                return False
+        if partner and self._staged_hash() == partner:
+            # Also when it is the active one already: under golden the request outlives the copy.
             app, why = self._installer.check(self._strategy.staged(), versions)
             why = why or self._runtime_needs(new, app)
             if why:
                 self._back(why)
                 return False
             self._installer.swap_in(PERM if self._runtime.permanent() else TEST, versions)
+        elif partner and self._active_hash() != partner:
+            self._back("the application that came with it is gone")
+            return False
         app, why = self._installer.check(self._strategy.active(), versions)
         why = why or self._runtime_needs(new, app)
         if why:
