@@ -17,6 +17,7 @@ from ophion_boot.core.sanity import (
     Sanity,
 )
 from rig_sanity import OTHER, OURS, POLICY, Chip, Clock
+from support import without_heap
 
 UNKNOWN = 0
 CAUSES = (UNKNOWN, POWER_ON, HARD, WATCHDOG, DEEP_SLEEP, SOFT)
@@ -51,6 +52,15 @@ def test_the_flag_is_read_once():
     assert action_of(chip, HARD) == WELL
     assert action_of(chip, HARD) == MISS, "it was cleared"
     assert chip.sanity.misses == 1
+
+
+def test_what_was_left_is_cleared_before_anything_is_judged():
+    for keeps in (True, False):
+        chip = Chip(keeps)
+        memory = Memory(chip.rtc_memory, chip, chip.trim)
+        memory.leave(Cell(bootmode.APP, True, 0, 0, OURS[:4]))
+        assert memory.take().flag
+        assert memory.take() is None, "a boot that ends here has not been well"
 
 
 def test_an_application_that_is_never_reachable_goes_back_and_the_next_one_to_recovery():
@@ -153,6 +163,11 @@ def test_when_the_flag_is_set_and_when_it_goes_stale():
     chip.clock.now += 1
     chip.sanity.due()
     assert not bootmode.parse(chip.rtc).flag
+    assert not chip.sanity.report(True), "it has to hold again"
+    chip.clock.now += 10_000
+    assert chip.sanity.report(True)
+    chip.clock.now += 60_001
+    chip.sanity.due()
     assert chip.sanity.report(True, True), "a central was there"
     assert action_of(chip, HARD) == WELL
 
@@ -172,6 +187,15 @@ def test_the_periodic_reset_comes_and_can_be_put_off_a_little():
     assert not chip.sanity.due()
     chip.clock.now += 1
     assert chip.sanity.due() and chip.sanity.postpone(10) == 0 and chip.sanity.due()
+
+
+def test_a_full_heap_does_not_keep_the_periodic_reset_from_coming():
+    chip = Chip()
+    chip.boot(POWER_ON)
+    due = chip.sanity.due
+    assert without_heap(due) is False
+    chip.clock.now += 1_000_000
+    assert without_heap(due) is True
 
 
 def test_without_a_period_there_is_no_reset_and_nobody_asks_for_the_flag():
