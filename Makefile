@@ -38,6 +38,10 @@ bench: $(STAMP) ## Count the erases of updates, beside MCUboot's, and what a boo
 	$(PYTHON) tools/bench/erases.py
 	$(PYTHON) tools/bench/boot.py
 
+.PHONY: qemu
+qemu: $(STAMP) ## Build MicroPython for QEMU's RISC-V machine, once (tools/qemu)
+	$(PYTHON) tools/qemu build
+
 .PHONY: format
 format: $(STAMP) ## Format all Python files
 	.venv/bin/ruff format .

@@ -5,7 +5,6 @@ touches nothing.
 """
 
 import gc
-import os
 import sys
 import time
 
@@ -16,6 +15,7 @@ from ophion_boot.core import bootmode
 from ophion_boot.core.boot import Boot, Bootloader
 from ophion_boot.core.eventlog import EventLog
 from ophion_boot.core.inbox import Inbox
+from ophion_boot.core.install import settle
 from ophion_boot.core.receive import Upload
 from ophion_boot.core.recovery import led
 from ophion_boot.core.runtime import Runtime
@@ -33,7 +33,6 @@ from ophion_boot.core.trust_rules import Device as TrustDevice
 from ophion_boot.core.verdict import judge
 from ophion_boot.core.verify import Verifier
 from ophion_boot.fmt.image import version_text
-from ophion_boot.port.ble import BleServer
 
 _APP = "/app"
 _BUF_SIZE = 2475
@@ -81,8 +80,7 @@ class Device:
         if self.layout["watchdog_ms"]:
             self.watchdog = self.board.watchdog(self.layout["watchdog_ms"])
         if not self.recovery:
-            number = int.from_bytes(os.urandom(4), "little")
-            self.sanity.start(number % (self.layout["health"]["jitter_s"] + 1))
+            self.sanity.start(self.board.random() % (self.layout["health"]["jitter_s"] + 1))
 
     def feed(self) -> None:
         """Keep the watchdog quiet, if it is armed; the periodic reset comes here when it is due."""
@@ -115,20 +113,9 @@ class Device:
         changed = self.runtime is not None and self.runtime.confirm()
         if self.strategy.confirm() or changed:
             self.log.add("confirmed", self.boot.image.version, reason)
-            self._settle()
+            settle(self.verifier, self.boot.image, self.runtime)
             return True
         return False
-
-    def _settle(self) -> None:
-        """What was confirmed says what is asked for from now on, the runtime for image number 1."""
-        self.verifier.confirmed(self.boot.image)
-        if self.runtime is None:
-            return
-        try:
-            area = self.runtime.active()
-            self.verifier.confirmed(self.verifier.verify(area, area.size, 1))
-        except (OSError, ValueError):
-            pass  # a runtime that came over a cable says nothing
 
     def on_trial(self) -> bool:
         """What runs goes back unless it is confirmed."""
@@ -139,8 +126,8 @@ class Device:
         self.sanity.announce(bootmode.RECOVERY if boot_mode else bootmode.ASKED)
         self.board.reset()
 
-    def server(self, notify=None) -> BleServer:  # type: ignore[no-untyped-def]
-        """The SMP service of this device over BLE, not started."""
+    def server(self, notify=None):  # type: ignore[no-untyped-def]
+        """The SMP service of this device over what its board has, not started."""
         inbox = Inbox(_BUF_COUNT, _BUF_SIZE)
         reset = _Later()
         groups = {
@@ -149,7 +136,7 @@ class Device:
             OPHION_GROUP: OphionGroup(self.info(), self.log, reset, self.verifier.trust, self.on_trial),
         }
         session = Session(groups, _BUF_SIZE, lambda reason: self.log.add("refused", "", reason))
-        server = BleServer(self.board.radio(), self.layout["name"], inbox, session, self.restart, notify)
+        server = self.board.server(self.layout["name"], inbox, session, self.restart, notify)
         reset.server = server
         return server
 
@@ -185,10 +172,10 @@ def _trust(board, layout: dict) -> Trust:  # type: ignore[no-untyped-def]
 class _Later:
     """The reset of a server that is known only after this was passed on."""
 
-    server: BleServer = None  # type: ignore[assignment]
+    server = None
 
     def __call__(self, boot_mode: int) -> None:
-        self.server.request_reset(boot_mode)
+        self.server.request_reset(boot_mode)  # type: ignore[attr-defined]
 
 
 def start() -> None:
@@ -196,8 +183,7 @@ def start() -> None:
     global device
     from ophion_layout import LAYOUT
 
-    from ophion_boot.port.unix import Board
-
+    Board = __import__("ophion_boot.port." + LAYOUT["port"], None, None, ("Board",)).Board
     # Nothing on a file system that nobody signed may stand in for a frozen module.
     sys.path[:] = Board.frozen
     device = Device(Board(LAYOUT), LAYOUT)
@@ -257,7 +243,7 @@ def run() -> None:
 
 
 def recover() -> None:
-    """Serve SMP over BLE; without a central for `recovery_s` seconds, try the application again."""
+    """Serve SMP; without a central for `recovery_s` seconds, try the application again."""
     device.log.add("recovery", "", device.boot.reason or "asked for")
     server = device.server()
     server.start()

@@ -18,7 +18,7 @@ from ophion_app import health
 
 _POLL_MS = 20
 
-_server: "_boot.BleServer | None" = None
+_server = None
 
 
 def version() -> str:
@@ -60,7 +60,7 @@ def reachable() -> bool:
 
 
 async def serve() -> None:
-    """Serve updates over BLE while the application runs; ends only when cancelled."""
+    """Serve updates while the application runs; ends only when cancelled."""
     global _server
     flag = asyncio.ThreadSafeFlag()
     server = _boot.device.server(flag.set)

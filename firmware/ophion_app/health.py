@@ -57,7 +57,7 @@ def postpone(seconds: int) -> int:
 class Watch:
     """Reports for a BleServer; call it often, it looks twice a second."""
 
-    def __init__(self, server: "_boot.BleServer") -> None:
+    def __init__(self, server) -> None:  # type: ignore[no-untyped-def]
         self._server = server
         self._looked = self._renewed = time.ticks_ms()
 

@@ -1,11 +1,17 @@
 """The signing chain on the host: the commands, what they write, and what the device's own code says to it."""
 
+import sys
+
 import pytest
 from ophion.build.layout import LayoutError, root_set
 from ophion.errors import KeyFileError, UsageError, VerificationFailed
 from ophion.keys import generate, load_public, open_signer
 from ophion.keys.chain import INTERMEDIATE, SIGNING, Chain, KeyLimits, key_statement, load_chain
 from ophion.package import load_image, parse_image, verify_image
+from ophion.package.memory import MemoryFlash
+from ophion_boot.core.keys import check_signature
+from ophion_boot.core.trust import Trust
+from ophion_boot.core.verify import Verifier
 from ophion_boot.fmt.statement import COUNTER_MAX
 
 NAMES = ("root-a", "root-b", "root-c", "inter", "sign", "sign-2")
@@ -297,3 +303,56 @@ def test_links_of_any_type_sign_each_other(desk, types):
     bad[-1] ^= 1
     desk.path("bad.bin").write_bytes(bad)
     assert "signature: " in verdict(desk, "bad.bin")
+
+
+def test_an_image_of_another_number_needs_a_key_for_it(desk):
+    desk.whole()
+    under = ("--by", "inter.pem", "--under", "inter.chain", "-o", "runtime.chain")
+    desk.ok("keys", "chain", "signing", "sign.pub", "--image", 1, *under)
+    assert desk.sign("runtime.chain").code == 0
+    assert "signing key statement 1 is not for image 0" in verdict(desk)
+
+
+def test_a_checked_chain_costs_nothing_more(desk):
+    """How many signatures a device checks at a boot: all four, then, once it was confirmed, one."""
+    desk.whole()
+    assert desk.sign("sign.chain").code == 0
+    area = MemoryFlash(desk.path("x.bin").read_bytes()).area()
+    held = root_set(desk.path("roots.chain").read_bytes())
+    cells = Memory()
+    counts = []
+    for cache in (True, True, True, False):
+        verifier = Verifier(Trust([], held, cells, cache=cache), bytearray(4096))
+        image, count = counted(lambda checks=verifier: checks.verify(area, area.size))
+        counts.append(count)
+        if len(counts) == 2:
+            assert verifier.confirmed(image) == ""
+    assert counts == [4, 4, 1, 4]
+
+
+class Memory:
+    """Persistent cells, as long as the test."""
+
+    def __init__(self):
+        self.values = {}
+
+    def load(self, name):
+        return self.values.get(name)
+
+    def store(self, name, data):
+        self.values[name] = data
+
+
+def counted(call):
+    """(what `call` returns, how often it came to `check_signature`), by the interpreter's own profiler."""
+    seen = []
+
+    def note(frame, event, _):
+        if event == "call" and frame.f_code is check_signature.__code__:
+            seen.append(1)
+
+    sys.setprofile(note)
+    try:
+        return call(), len(seen)
+    finally:
+        sys.setprofile(None)

@@ -71,6 +71,9 @@ def test_a_header_with_room_repeats_the_claims(workshop, tool):
 
 
 def test_a_header_without_room_or_claims_is_imgtools(workshop):
+    chained = SignOptions(header_size=0x80, custom_tlvs={0x1A0: b"a chain"}, security_counter=3)
+    image = sign(b"payload", parse_version("1.0.0"), workshop.signer, chained)
+    assert early_claims(image, 0x80).counter == 3
     small = SignOptions(header_size=40, custom_tlvs=claim_tlvs(hardware=["board-1"]))
     plain = SignOptions(header_size=0x80, security_counter=3)
     for options in (small, plain):

@@ -48,6 +48,25 @@ def test_the_room_is_what_the_device_finds(board):
     assert strategy.max_image_size == layout.max_image_size
 
 
+def test_what_is_trusted_gets_into_the_module(tmp_path, vectors):
+    roots = (vectors.parent / "bad" / "roots.chain").read_bytes()
+    off = layout_with(tmp_path, "sim", ("trust_cache = true", "trust_cache = false"))
+    key = bytes(range(32))
+    for path, roots_of, cache in ((off, roots, False), (board_layout("sim-scratch"), b"", True)):
+        made = {}
+        exec(device_module(load_layout(path), "name", [key], roots=roots_of), made)
+        layout = made["LAYOUT"]
+        assert layout["trust_cache"] is cache
+        assert [found for _, found in layout["keys"]] == [key]
+        if roots_of:
+            held = layout["roots"]
+            assert (held["version"], held["threshold"], len(held["keys"])) == (1, 2, 3)
+        else:
+            assert layout["roots"] is None
+    with pytest.raises(LayoutError, match=r"update\.trust_cache is neither true nor false"):
+        load_layout(layout_with(tmp_path, "sim", ("trust_cache = true", 'trust_cache = "no"')))
+
+
 def test_marks_of_each_strategy_take_their_room(tmp_path):
     # 32-byte write units: 128 sectors have 2 x 4096 bytes of marks, or 3 x 4096, and 480 bytes beside.
     wide = ("write_size = 4 ", "write_size = 32 ")
@@ -146,3 +165,14 @@ def test_without_a_period_no_watchdog_is_needed(tmp_path):
     load_layout(
         layout_with(tmp_path, "sim", (AREAS, quiet + AREAS), ("watchdog_ms = 8000", "watchdog_ms = 0"))
     )
+
+
+def test_the_board_names_its_port_or_is_the_simulated_one(tmp_path):
+    assert load_layout(board_layout("sim")).port == "unix"
+    qemu = load_layout(board_layout("qemu"))
+    assert (qemu.port, qemu.max_image_size) == ("qemu", 5 * 0x40000)
+    made = {}
+    exec(device_module(qemu, "name", [bytes(32)]), made)
+    assert made["LAYOUT"]["port"] == "qemu"
+    with pytest.raises(LayoutError, match=r"board\.port 'esp33' is not one of unix, qemu"):
+        load_layout(layout_with(tmp_path, "qemu", ('port = "qemu"', 'port = "esp33"')))

@@ -25,6 +25,11 @@ class Area:
         self.write_size = write_size
         self.sectors = size // sector
 
+    @property
+    def offset(self) -> int:
+        """Where the area begins on its block device, in bytes."""
+        return self._offset
+
     def read(self, at: int, buf: bytearray | memoryview) -> None:
         """Fill `buf` from byte `at` on."""
         self._check(at, len(buf))

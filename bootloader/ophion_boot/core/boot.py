@@ -9,7 +9,7 @@ from ophion_boot.core.area import Area
 from ophion_boot.core.decide import NAMES
 from ophion_boot.core.depend import RUNTIME
 from ophion_boot.core.eventlog import EventLog
-from ophion_boot.core.install import Installer
+from ophion_boot.core.install import Installer, settle
 from ophion_boot.core.release import Release
 from ophion_boot.core.verify import Image, Verifier
 from ophion_boot.fmt.trailer import NONE, REVERT
@@ -104,7 +104,7 @@ class Bootloader:
                 return
         except OSError:
             return
-        trouble = self._verifier.confirmed(image)
+        trouble = settle(self._verifier, image)
         if trouble:
             self._log.add("refused", "", trouble)
 
@@ -115,6 +115,7 @@ class Bootloader:
             return self._again(why)
         if self._runtime.permanent() and self._runtime.confirm():
             self._log.add("confirmed", image.version, "installed for good, with its runtime")
+            settle(self._verifier, image, self._runtime)
         return Boot(image, self._strategy.active(), self._runtime.trial(), "")
 
     def _again(self, why: str) -> Boot:

@@ -5,7 +5,7 @@ The strategy knows how, the Verifier which; outcomes go into the event log.
 
 from ophion_boot.core.area import Area, AreaError
 from ophion_boot.core.decide import NAMES
-from ophion_boot.core.depend import APP, unmet
+from ophion_boot.core.depend import APP, RUNTIME, unmet
 from ophion_boot.core.eventlog import EventLog
 from ophion_boot.core.verify import Image, Verifier, VerifyError
 from ophion_boot.fmt import FormatError
@@ -127,6 +127,21 @@ class Installer:
             self.strategy.revert(old.total if old else 0, image.total)
         else:
             self.strategy.install(PERM, old.total if old else 0, image.total)
+
+
+def settle(verifier: Verifier, image: Image, runtime=None) -> str:  # type: ignore[no-untyped-def]
+    """`image`, and the runtime beside it, were confirmed: what they say is asked for from now on.
+
+    Returns "" or why that could not be kept. A runtime that came over a cable says nothing.
+    """
+    trouble = verifier.confirmed(image)
+    if runtime is not None:
+        area = runtime.active()
+        try:
+            trouble = verifier.confirmed(verifier.verify(area, area.size, RUNTIME)) or trouble
+        except (OSError, ValueError):
+            pass
+    return trouble
 
 
 def _from(name: str, why: str) -> str:

@@ -93,7 +93,7 @@ class FlashCells:
 
     def _first_blank(self, data: bytearray, at: int, sector: int) -> int:
         """Where the next record may go: after a torn record nowhere in this sector."""
-        blank = all(byte == 0xFF for byte in data[at:])
+        blank = memoryview(data)[at:] == b"\xff" * (self._sector - at)
         return sector * self._sector + (at if blank else self._sector)
 
     def _padded(self, size: int) -> int:

@@ -1,12 +1,16 @@
 """The simulated board: MicroPython's Unix port with the simulator's flash, reset and radio."""
 
+import os
+
 import bluetooth
 import machine
 import ophion_sim
 
 from ophion_boot.core.area import Area
+from ophion_boot.port.ble import BleServer
 from ophion_boot.port.flash_cells import FlashCells
 from ophion_boot.port.ota import Ota
+from ophion_boot.port.part import Part
 
 
 class Board:
@@ -41,9 +45,9 @@ class Board:
         area.read(0, data)
         return data
 
-    def block_device(self, name: str) -> "_Part":
+    def block_device(self, name: str) -> Part:
         """The part of the flash called `name` for a file system."""
-        return _Part(self._bdev, *self._layout["areas"][name])
+        return Part(self._bdev, *self._layout["areas"][name])
 
     def rtc_memory(self, data: bytes | None = None) -> bytes | None:
         """Read or write the bytes that survive a reset but not a power cut."""
@@ -52,6 +56,10 @@ class Board:
     def reset_cause(self) -> int:
         """Why the chip started, as `machine.reset_cause()` tells it (core/sanity.py has the numbers)."""
         return machine.reset_cause()
+
+    def random(self) -> int:
+        """A number that nobody can guess, 0 to 2**24 - 1."""
+        return int.from_bytes(os.urandom(3), "little")
 
     def button(self) -> bool:
         """True while the button of the layout, if there is one, pulls its pin low."""
@@ -67,9 +75,9 @@ class Board:
         """Arm the watchdog; returns the object whose `feed()` keeps it quiet."""
         return machine.WDT(timeout=timeout_ms)
 
-    def radio(self) -> bluetooth.BLE:
-        """The bluetooth.BLE of this board."""
-        return bluetooth.BLE()
+    def server(self, name: str, inbox, session, restart, notify) -> BleServer:  # type: ignore[no-untyped-def]
+        """The road that updates come on: SMP over BLE, not started."""
+        return BleServer(bluetooth.BLE(), name, inbox, session, restart, notify)
 
     def reset(self) -> None:
         """Reset the chip; does not return."""
@@ -78,29 +86,3 @@ class Board:
     def idle(self) -> None:
         """Wait for the next event, briefly."""
         machine.idle()
-
-
-class _Part:
-    """A block device that is a part of another one (the extended protocol, in whole blocks)."""
-
-    def __init__(self, bdev, offset: int, size: int) -> None:  # type: ignore[no-untyped-def]
-        self._bdev = bdev
-        self._block = bdev.ioctl(5, 0)
-        self._first = offset // self._block
-        self._count = size // self._block
-
-    def readblocks(self, n: int, buf: bytearray | memoryview, off: int = 0) -> None:
-        self._bdev.readblocks(self._first + n, buf, off)
-
-    def writeblocks(self, n: int, buf: bytes | bytearray | memoryview, off: int | None = None) -> None:
-        if off is None:
-            self._bdev.writeblocks(self._first + n, buf)
-        else:
-            self._bdev.writeblocks(self._first + n, buf, off)
-
-    def ioctl(self, op: int, arg: int) -> int | None:
-        if op == 4:
-            return self._count
-        if op == 6:
-            return self._bdev.ioctl(6, self._first + arg)
-        return self._bdev.ioctl(op, arg)

@@ -34,6 +34,10 @@ _RUNTIME_AREAS = ("otadata", "ota_0", "ota_1")
 _PERIOD_MAX_S = 5 * 86400
 _CLOCK = f"MicroPython's tick counter tells times of up to {_PERIOD_MAX_S} s apart"
 _COUNT_MAX = 250
+
+PORTS = ("unix", "qemu")
+"""Modules of ophion_boot.port that have a Board; the first one when a layout names none."""
+
 _NAME_MAX = 29
 """BLE name in a scan response of 31 bytes (Core specification, Supplement part A, 1.2)."""
 
@@ -80,6 +84,7 @@ class Layout:
 
     name: str
     hw: str
+    port: str
     flash_size: int
     sector: int
     write_size: int
@@ -144,6 +149,7 @@ def device_module(
     values = {
         "name": name,
         "hw": layout.hw,
+        "port": layout.port,
         "runtime": tuple(runtime),
         "strategy": layout.strategy,
         "sector": layout.sector,
@@ -180,6 +186,7 @@ def _layout(table: Mapping[str, Any]) -> Layout:
     return Layout(
         name=_text(board, "board.name"),
         hw=_text(board, "board.hw"),
+        port=_text(board, "board.port") if "port" in board else PORTS[0],
         flash_size=_number(flash, "flash.size"),
         sector=_number(flash, "flash.sector"),
         write_size=_number(flash, "flash.write_size"),
@@ -216,6 +223,8 @@ def _pin(board: Mapping[str, Any], name: str) -> int | None:
 def _check(layout: Layout) -> None:
     if layout.strategy not in STRATEGIES:
         raise LayoutError(f"update.strategy {layout.strategy!r} is not one of {', '.join(STRATEGIES)}")
+    if layout.port not in PORTS:
+        raise LayoutError(f"board.port {layout.port!r} is not one of {', '.join(PORTS)}")
     if not 1 <= layout.trials <= TRIALS_MAX:
         raise LayoutError(f"update.trials {layout.trials} is not 1 to {TRIALS_MAX}")
     if layout.write_size not in (1, 2, 4, 8, 16, 32):

@@ -193,6 +193,8 @@ def verify_image(
         )
     try:
         trust = Trust([(key.keyhash, key.mcuboot) for key in keys], roots, device=Device(hardware))
-        Verifier(trust, bytearray(SECTOR_BYTES)).verify(MemoryFlash(image.data).area(), image.size)
+        Verifier(trust, bytearray(SECTOR_BYTES)).verify(
+            MemoryFlash(image.data).area(), image.size, image.number
+        )
     except VerifyError as error:
         raise VerificationFailed(f"a device would refuse this image: {error}") from None

@@ -15,11 +15,13 @@ from ophion.versions import parse_version
 def early_area(tlvs: Mapping[int, bytes], counter: int | None, room: int) -> bytes:
     """What a header with `room` bytes behind its 32 repeats of the claims; empty when there is no room or no
     claim of ours. A device refuses an upload by it before it erases anything (SPEC.md 8.2)."""
+    if not any(kind in tlvs for kind in (CHAIN, HARDWARE, RUNTIME)):
+        return b""  # an image as imgtool makes it
     entries = [(kind, value) for kind, value in tlvs.items() if kind in (HARDWARE, RUNTIME)]
-    if not entries:
-        return b""
     if counter is not None:
         entries.insert(0, (COUNTER, struct.pack("<I", counter)))
+    if not entries:
+        return b""
     body = b"".join(struct.pack("<HH", kind, len(value)) + value for kind, value in entries)
     area = struct.pack("<HH", EARLY_MAGIC, 4 + len(body)) + body
     return area if len(area) <= room else b""

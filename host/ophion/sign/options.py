@@ -30,8 +30,8 @@ class Dependency:
 class SignOptions:
     """What goes into an image beside payload, version and signature.
 
-    header_size       bytes before the payload, at least 32; the part above 32 repeats hardware ids and least
-                      MicroPython (`ophion.sign.claims`) if there are any, the rest of it is 0xff
+    header_size       bytes before the payload, at least 32; the part above 32 is 0xff, but for the claims
+                      that are repeated there (`ophion.sign.claims`)
     security_counter  value of the SEC_CNT TLV, None for no such TLV
     dependencies      DEPENDENCY TLVs
     custom_tlvs       vendor TLVs, type (low byte 0xa0..0xfe) -> value, signed like the payload

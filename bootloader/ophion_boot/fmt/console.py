@@ -1,0 +1,85 @@
+"""SMP on a serial console (Zephyr, "SMP over console"): a packet as lines of base64 between other text.
+
+A packet goes out as u16 length, packet, CRC-16, all big-endian; the length counts the CRC. Its base64 is
+cut into lines, the first one marked 06 09, the others 04 14.
+"""
+
+import binascii
+
+from ophion_boot.compat import const
+from ophion_boot.fmt import FormatError
+
+_FIRST = b"\x06\x09"
+_NEXT = b"\x04\x14"
+_LINE_BYTES = const(93)  # of packet in a line of 127: markers, 124 characters, newline
+_CRC_BYTES = const(2)
+
+
+def crc16(data: bytes | bytearray | memoryview) -> int:
+    """CRC-16/XMODEM of `data`: polynomial 0x1021, eight bits at once, without a table."""
+    crc = 0
+    for byte in data:
+        x = crc >> 8 ^ byte
+        x ^= x >> 4
+        crc = (crc << 8 ^ x << 12 ^ x << 5 ^ x) & 0xFFFF
+    return crc
+
+
+def lines(packet: bytes) -> list[bytes]:
+    """`packet` as the lines that go out, newlines included."""
+    size = len(packet) + _CRC_BYTES
+    body = size.to_bytes(2, "big") + packet + crc16(packet).to_bytes(2, "big")
+    out = []
+    for at in range(0, len(body), _LINE_BYTES):
+        text = binascii.b2a_base64(body[at : at + _LINE_BYTES]).strip()
+        out.append((_NEXT if at else _FIRST) + text + b"\n")
+    return out
+
+
+class Reassembly:
+    """Packets of up to `size` bytes out of lines."""
+
+    def __init__(self, size: int) -> None:
+        self._body = bytearray(2 + size + _CRC_BYTES)
+        self._have = 0
+        self._want = 0
+
+    def line(self, line: bytes | bytearray) -> memoryview | None:
+        """The packet that `line` (with or without its newline) completes, valid until the next call, or None.
+
+        Other text is passed over. Raises FormatError for a packet that is too long or damaged; the
+        lines that belong to it are passed over, too.
+        """
+        mark = bytes(line[:2])
+        if mark == _FIRST:
+            self._have = self._want = 0
+        elif mark != _NEXT or not self._have:
+            return None
+        try:
+            piece = binascii.a2b_base64(bytes(line[2:]))
+        except ValueError:
+            raise self._lost("a line is not base64")
+        end = self._have + len(piece)
+        if mark == _FIRST:
+            if end < 2:
+                raise self._lost("the first line has no length")
+            self._want = 2 + (piece[0] << 8 | piece[1])
+            if not 2 + _CRC_BYTES <= self._want <= len(self._body):
+                raise self._lost("a packet of %d bytes does not fit" % (self._want - 2))
+        if end > self._want:
+            raise self._lost("more bytes than announced")
+        self._body[self._have : end] = piece
+        self._have = end
+        return self._whole() if end == self._want else None
+
+    def _whole(self) -> memoryview:
+        end = self._want - _CRC_BYTES
+        body = memoryview(self._body)
+        self._have = 0
+        if crc16(body[2:end]) != body[end] << 8 | body[end + 1]:
+            raise FormatError("SMP console: wrong CRC")
+        return body[2:end]
+
+    def _lost(self, why: str) -> FormatError:
+        self._have = 0
+        return FormatError("SMP console: " + why)

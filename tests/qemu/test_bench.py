@@ -1,0 +1,36 @@
+"""tools/bench/qemu.py: the same numbers in every run, and what the bootloader may take of a chip."""
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def bench_qemu(firmware):
+    from bench import qemu
+
+    return qemu
+
+
+def test_counts_are_the_same_in_every_run(bench_qemu):
+    first = bench_qemu.measure(32)
+    assert bench_qemu.measure(32) == first
+    assert first["boot"] > first["verify"] > first["hash"] > 0
+    assert first["swap8"] > first["swap4"] > 0
+    assert len(bench_qemu.rows({32: first})) == 7
+
+
+def test_three_times_the_image_takes_three_times_the_hash(bench_qemu):
+    small, large = bench_qemu.measure(32), bench_qemu.measure(96)
+    ratio = large["image"] / small["image"]
+    assert large["hash"] / small["hash"] == pytest.approx(ratio, rel=0.1)
+    assert large["verify"] > small["verify"]
+
+
+# The aim is 90 KiB; with trust and five kinds of keys it is 153,792 bytes. This keeps it from growing unseen.
+FROZEN_MAX = 156 * 1024
+
+
+def test_code_and_heap_of_the_bootloader_are_within_their_bounds(bench_qemu):
+    assert 20_000 < bench_qemu.frozen_bytes() <= FROZEN_MAX
+    found = bench_qemu.measure(32)
+    # The sectors of this flash are 256 KiB; a chip's are 4 KiB.
+    assert 10_000 < found["heap"] - found["sector"] + 4096 <= 45 * 1024
