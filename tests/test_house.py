@@ -1,11 +1,13 @@
 """The order of the house: import directions, sizes, and documents that say what the code says."""
 
 import ast
+import dataclasses
 import re
 from pathlib import Path
 
 import pytest
-from ophion_boot.core import release
+from ophion.build.layout import Health
+from ophion_boot.core import health, release
 from ophion_boot.core.decide import ANY, NAMES, TABLE
 
 ROOT = Path(__file__).parents[1]
@@ -117,6 +119,38 @@ def test_the_release_table_of_the_spec_is_the_code():
         "| " + " | ".join([row[0], *(words[v] for v in row[1:8]), names[row[8]]]) + " |"
         for row in release.TABLE
     ]
+    assert rows == expected
+
+
+def test_the_health_table_of_the_spec_is_the_code():
+    words = {True: "yes", False: "no", ANY: "-"}
+    section = SPEC.split("### 10.1")[1].split("### 10.2")[0].split("| row |")[1]
+    rows = [line for line in section.splitlines()[1:] if line.startswith("| ")]
+    expected = [
+        "| "
+        + " | ".join(
+            [
+                row[0],
+                *(words[v] for v in row[1:3]),
+                health.ENDINGS.get(row[3], "-"),
+                *(words[v] for v in row[4:8]),
+                health.NAMES[row[8]],
+            ]
+        )
+        + " |"
+        for row in health.TABLE
+    ]
+    assert rows == expected
+
+
+def test_the_policy_of_health_in_the_spec_is_the_layouts():
+    section = SPEC.split("## 10. Health")[1].split("### 10.1")[0]
+    rows = dict(re.findall(r"^\| (\w+) \| (\S+) \| .+ \|$", section, re.M))
+    del rows["entry"]
+    expected = {
+        field.name: f'"{field.default}"' if field.name == "confirm" else str(field.default)
+        for field in dataclasses.fields(Health)
+    }
     assert rows == expected
 
 

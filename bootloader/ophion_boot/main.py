@@ -4,6 +4,7 @@
 touches nothing.
 """
 
+import gc
 import sys
 import time
 
@@ -16,7 +17,9 @@ from ophion_boot.core.eventlog import EventLog
 from ophion_boot.core.inbox import Inbox
 from ophion_boot.core.install import settle
 from ophion_boot.core.receive import Upload
+from ophion_boot.core.recovery import led
 from ophion_boot.core.runtime import Runtime
+from ophion_boot.core.sanity import Memory, Sanity
 from ophion_boot.core.smp_image import GROUP as IMAGE_GROUP
 from ophion_boot.core.smp_image import Component, ImageGroup
 from ophion_boot.core.smp_ophion import GROUP as OPHION_GROUP
@@ -27,6 +30,7 @@ from ophion_boot.core.smp_session import Session
 from ophion_boot.core.strategies import make
 from ophion_boot.core.trust import Trust
 from ophion_boot.core.trust_rules import Device as TrustDevice
+from ophion_boot.core.verdict import judge
 from ophion_boot.core.verify import Verifier
 from ophion_boot.fmt.image import version_text
 
@@ -46,6 +50,8 @@ class Device:
         self.board = board
         self.layout = layout
         self.log = EventLog(board.cells)
+        memory = Memory(board.rtc_memory, board.cells, self.log.trim)
+        self.sanity = Sanity(memory, layout["health"], time)
         self._buf = bytearray(layout["sector"])
         secret = _secret(layout)
         self.verifier = Verifier(_trust(board, layout), self._buf, secret)
@@ -58,19 +64,48 @@ class Device:
         self.watchdog = None
 
     def decide(self) -> Boot:
-        """Choose what this boot runs; the wish for recovery is read once and cleared."""
-        wish = bootmode.parse(self.board.rtc_memory())
-        self.board.rtc_memory(b"")
-        asked = wish == bootmode.RECOVERY
-        self.boot = Bootloader(self.strategy, self.verifier, self.log, self.runtime).run(asked)
+        """Choose what this boot runs; what the last run left is read once and cleared."""
+        asked = self.sanity.read(self.board.reset_cause(), self.board.button())
+        loader = Bootloader(self.strategy, self.verifier, self.log, self.runtime)
+        boot = loader.run(asked)
+        trial = boot.image is not None and self.on_trial()
+        boot, recovery = judge(self.sanity, loader, boot, trial, self.layout["health"]["misses"])
+        self.boot = boot
         self.recovery_asked = asked
-        self.recovery = asked or self.boot.image is None
-        return self.boot
+        self.recovery = recovery
+        self.sanity.arm(boot.image.hash if boot.image else bootmode.NOBODY, self.recovery)
+        return boot
+
+    def watch(self) -> None:
+        """Arm the watchdog; an application has it reset periodically, too."""
+        if self.layout["watchdog_ms"]:
+            self.watchdog = self.board.watchdog(self.layout["watchdog_ms"])
+        if not self.recovery:
+            self.sanity.start(self.board.random() % (self.layout["health"]["jitter_s"] + 1))
 
     def feed(self) -> None:
-        """Keep the watchdog quiet, if it is armed."""
+        """Keep the watchdog quiet, if it is armed; the periodic reset comes here when it is due."""
         if self.watchdog:
             self.watchdog.feed()
+        if self.sanity.due():
+            print("ophion: periodic reset")
+            self.board.reset()
+
+    def report(self, reachable: bool, proven: bool = False) -> None:
+        """The application says whether it can be updated; see core/sanity.py."""
+        if self.sanity.report(reachable, proven) and self.layout["health"]["confirm"] == "health":
+            self.confirm("can be reached")
+
+    def crashed(self, error: Exception) -> None:
+        """The application ended with `error`: reset, into whatever the table says."""
+        sys.modules.pop("main", None)
+        gc.collect()  # it may have filled the heap
+        try:
+            self.sanity.announce(bootmode.CRASHED)
+            sys.print_exception(error)
+            self.log.add("crashed", self.boot.image.version, "%s: %s" % (type(error).__name__, error))
+        finally:
+            self.board.reset()
 
     def confirm(self, reason: str) -> bool:
         """Let what runs stay, the runtime before the application; True when it was on trial until now."""
@@ -89,7 +124,7 @@ class Device:
 
     def restart(self, boot_mode: int) -> None:
         """Reset; `boot_mode` 1 asks for recovery."""
-        self.board.rtc_memory(bootmode.pack(boot_mode) if boot_mode else b"")
+        self.sanity.announce(bootmode.RECOVERY if boot_mode else bootmode.ASKED)
         self.board.reset()
 
     def server(self, notify=None):  # type: ignore[no-untyped-def]
@@ -170,7 +205,7 @@ def start() -> None:
             print("ophion: %s %s: %s" % (entry["event"], entry["version"], entry["reason"]))
     if boot.restart and not device.recovery_asked:
         print("ophion: " + boot.reason)
-        device.board.reset()
+        device.restart(0)
     if boot.image is None:
         print("ophion: nothing to run: " + boot.reason)
     elif not device.recovery:
@@ -208,24 +243,18 @@ def _mount_user() -> None:
 
 def run() -> None:
     """Run the application, or recovery; an application that ends with an error is answered for."""
-    if not device.recovery:
-        if device.layout["watchdog_ms"]:
-            device.watchdog = device.board.watchdog(device.layout["watchdog_ms"])
-        try:
-            __import__("main")
-            return
-        except Exception as e:
-            sys.print_exception(e)
-            device.log.add("crashed", device.boot.image.version, "%s: %s" % (type(e).__name__, e))
-        if device.boot.trial and device.on_trial():
-            device.board.reset()
-        device.recovery = True
-    recover()
+    device.watch()
+    if device.recovery:
+        recover()
+    try:
+        __import__("main")
+    except Exception as e:
+        device.crashed(e)
 
 
 def recover() -> None:
     """Serve SMP; without a central for `recovery_s` seconds, try the application again."""
-    device.log.add("recovery", "", device.boot.reason or "asked for, or the application ended")
+    device.log.add("recovery", "", device.boot.reason or "asked for")
     server = device.server()
     server.start()
     print("ophion: recovery, advertising as " + device.layout["name"])
@@ -234,10 +263,12 @@ def recover() -> None:
     while True:
         server.poll()
         device.feed()
+        now: int = time.ticks_ms()  # type: ignore[assignment]
+        device.board.led(led(now, server.connected()))
         device.board.idle()
         if server.connections != seen or server.connected():
             seen = server.connections
             quiet_since = time.ticks_ms()
         quiet_ms = time.ticks_diff(time.ticks_ms(), quiet_since)
         if device.boot.retry and quiet_ms > 1000 * device.layout["recovery_s"]:
-            device.board.reset()
+            device.restart(0)

@@ -6,12 +6,15 @@
     ...
     ophion_app.confirm()                      # this version works: let it stay
 
-Without `confirm()` an update is on trial: after a few boots the version before it comes back.
+Without `confirm()` an update is on trial: after a few boots the version before it comes back. While
+`serve()` runs it also tells the bootloader that updates get through (`ophion_app.health`).
 """
 
 import asyncio
 
 from ophion_boot import main as _boot
+
+from ophion_app import health
 
 _POLL_MS = 20
 
@@ -34,7 +37,10 @@ def confirm() -> bool:
 
 
 def feed() -> None:
-    """Feed the watchdog that the bootloader armed; call it from where the work is really done."""
+    """Feed the watchdog that the bootloader armed; call it from where the work is really done.
+
+    The periodic reset comes from here, when it is due.
+    """
     _boot.device.feed()
 
 
@@ -60,15 +66,18 @@ async def serve() -> None:
     server = _boot.device.server(flag.set)
     server.start()
     _server = server
+    watch = health.Watch(server)
     try:
         while True:
             server.poll()
+            watch()
             if server.busy():
                 await asyncio.sleep_ms(1)
             else:
                 await _wait(flag)
     finally:
         _server = None
+        health.report(False)
         server.stop()
 
 

@@ -62,11 +62,14 @@ class Bench:
 
     @contextlib.asynccontextmanager
     async def device(self, image=None, board="sim", **options):
-        """A running `board` with `image` (bytes) in its primary slot; bleak's radio is its ether."""
+        """A running `board` (name, or path of a layout) with `image` (bytes) in its primary slot.
+
+        bleak's radio is its ether.
+        """
         options.setdefault("keys", [self.public.raw])
         sim = await Simulator.create(
             self.directory / "device",
-            layout=board_layout(board),
+            layout=board if isinstance(board, Path) else board_layout(board),
             name=NAME,
             image=image,
             **options,

@@ -106,7 +106,7 @@ async def test_recovery_without_a_central_tries_the_application_again(bench, tmp
         tmp_path / "device", layout=layout, name=NAME, image=image, keys=[bench.public.raw]
     ) as sim:
         await sim.wait_console("recovery, advertising")
-        await sim.wait_resets(3)
+        await sim.wait_resets(5)  # application, recovery, application, recovery, application
         assert {start.reason for start in sim.resets[1:]} == {"hard"}
         restore = use_radio(f"bumble:{sim.transport}")
         try:

@@ -106,6 +106,67 @@ def test_only_swap_scratch_wants_a_scratch_area(tmp_path):
         load_layout(wants)
 
 
+HEALTH = (
+    '[health]\nperiod_s = 1000\njitter_s = 10\nsettle_s = 5\nfresh_s = 50\nmisses = 2\nconfirm = "health"\n\n'
+)
+AREAS = "[areas]"
+
+
+def test_the_policy_of_health(tmp_path):
+    made = {}
+    exec(device_module(load_layout(board_layout("sim")), "name", [bytes(32)]), made)
+    default = made["LAYOUT"]
+    assert default["health"]["period_s"] == 86400 and default["health"]["confirm"] == "application"
+    assert default["button"] is None and default["led"] is None
+    pins = ('hw = "sim"', 'hw = "sim"\nbutton = 0\nled = 8')
+    path = layout_with(tmp_path, "sim", (AREAS, HEALTH + AREAS), pins)
+    exec(device_module(load_layout(path), "name", [bytes(32)]), made)
+    changed = {
+        "period_s": 1000,
+        "jitter_s": 10,
+        "settle_s": 5,
+        "fresh_s": 50,
+        "misses": 2,
+        "confirm": "health",
+    }
+    assert made["LAYOUT"]["health"] == {**default["health"], **changed}
+    assert (made["LAYOUT"]["button"], made["LAYOUT"]["led"]) == (0, 8)
+
+
+BAD_HEALTH = {
+    "unknown": (("misses = 2", "missed = 2"), "health.missed is not one of confirm, fresh_s"),
+    "a text": (("misses = 2", 'misses = "2"'), "health.misses is not a number"),
+    "no miss": (("misses = 2", "misses = 0"), "health.misses 0 is not 1 to 250"),
+    "too many": (("misses = 2", "misses = 251"), "health.misses 251 is not 1 to 250"),
+    "no warm start": (("misses = 2", "warm_starts = 0"), "health.warm_starts 0 is not 1 to 250"),
+    "too long": (("period_s = 1000", "period_s = 432001"), "period_s, jitter_s and postpone_s are 439211"),
+    "too long to settle": (("settle_s = 5", "settle_s = 432001"), "health.settle_s 432001 is above 432000"),
+    "never set": (("fresh_s = 50", "fresh_s = 995"), "settle_s and fresh_s together are not below period_s"),
+    "who confirms": (('confirm = "health"', 'confirm = "nobody"'), "confirm 'nobody' is not \"application\""),
+    "one pin": (
+        ('hw = "sim"', 'hw = "sim"\nbutton = 8\nled = 8'),
+        "board.button and board.led are one pin, 8",
+    ),
+    "no pin": (('hw = "sim"', 'hw = "sim"\nled = -1'), "board.led is not a number from 0 up"),
+    "no watchdog": (("watchdog_ms = 8000", "watchdog_ms = 0"), "health.period_s needs update.watchdog_ms"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_HEALTH)
+def test_a_policy_that_does_not_work_is_refused(tmp_path, name):
+    (old, new), reason = BAD_HEALTH[name]
+    path = layout_with(tmp_path, "sim", (AREAS, HEALTH + AREAS), (old, new))
+    with pytest.raises(LayoutError, match=reason):
+        load_layout(path)
+
+
+def test_without_a_period_no_watchdog_is_needed(tmp_path):
+    quiet = HEALTH.replace("period_s = 1000", "period_s = 0")
+    load_layout(
+        layout_with(tmp_path, "sim", (AREAS, quiet + AREAS), ("watchdog_ms = 8000", "watchdog_ms = 0"))
+    )
+
+
 def test_the_board_names_its_port_or_is_the_simulated_one(tmp_path):
     assert load_layout(board_layout("sim")).port == "unix"
     qemu = load_layout(board_layout("qemu"))

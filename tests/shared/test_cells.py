@@ -1,4 +1,4 @@
-"""Persistent cells, the event log and the wish for the next boot: kept, and safe when torn or garbage."""
+"""Persistent cells, the event log and the cell of the boot: kept, and safe when torn or garbage."""
 
 from nor import SHAPES, PowerCut
 from ophion_boot.core import bootmode
@@ -127,12 +127,17 @@ def test_the_log_fits_into_the_cells_with_its_longest_texts():
     assert len(EventLog(cells_of(flash)).read()) == EVENTS_MAX
 
 
-def test_the_wish_for_recovery_needs_every_bit():
-    wish = bootmode.pack(bootmode.RECOVERY)
-    assert bootmode.parse(wish) == bootmode.RECOVERY
-    assert bootmode.parse(b"") == bootmode.APP
-    assert bootmode.parse(bootmode.pack(bootmode.APP)) == bootmode.APP
-    for bit in range(8 * len(wish)):
-        bad = bytearray(wish)
+def test_the_cell_of_the_boot_needs_every_bit():
+    left = bootmode.Cell(bootmode.RECOVERY, True, 7, 2, b"\x80abc")
+    data = left.pack()
+    found = bootmode.parse(data)
+    assert (found.mode, found.flag, found.warm, found.misses, found.tag) == (1, True, 7, 2, b"\x80abc")
+    for bit in range(8 * len(data)):
+        bad = bytearray(data)
         bad[bit >> 3] ^= 1 << (bit & 7)
-        assert bootmode.parse(bad) == bootmode.APP, bit
+        assert bootmode.parse(bad) is None, bit
+    for other in (None, b"", data[:-1], data + b"\0", bytes(16), b"\xff" * 16):
+        assert bootmode.parse(other) is None
+    assert bootmode.parse(bootmode.Cell(4).pack()) is None, "a mode that nobody knows"
+    many = bootmode.parse(bootmode.Cell(warm=1000, misses=300).pack())
+    assert (many.warm, many.misses) == (255, 255)

@@ -1,4 +1,4 @@
-"""The bytes of SPEC.md 2 and 5, spelled out: trailers, journal, record of `ab`, cells, log, wish."""
+"""The bytes of SPEC.md 2 and 5, spelled out: trailers, journal, record of `ab`, cells, log, boot cell."""
 
 import binascii
 import hashlib
@@ -8,6 +8,7 @@ from ophion_boot.core import bootmode
 from ophion_boot.core.area import Area
 from ophion_boot.core.eventlog import EventLog
 from ophion_boot.core.journal import Journal
+from ophion_boot.core.sanity import Memory
 from ophion_boot.core.slot import Slot
 from ophion_boot.fmt import FormatError, trailer
 from ophion_boot.port.flash_cells import FlashCells
@@ -217,7 +218,7 @@ def test_the_bytes_of_the_cells():
     assert erased == [1] and content(flash, SECTOR, 8) == b"OPHC" + struct.pack("<I", count)
 
 
-def test_the_bytes_of_the_log_and_of_the_wish():
+def test_the_bytes_of_the_log_and_of_the_boot_cell():
     cells = Cells()
     EventLog(cells).add("installed", "1.2.3", "test")
     head = b"\xa1\x63log\x81\xa4"
@@ -226,8 +227,31 @@ def test_the_bytes_of_the_log_and_of_the_wish():
     assert log[: len(head)] == head and len(log) == len(head) + sum([len(pair) for pair in pairs])
     for pair in pairs:  # in any order: a map has none
         assert pair in log
-    body = b"OPHB\x01\0\0\0"
-    assert bootmode.pack(bootmode.RECOVERY) == body + struct.pack("<I", binascii.crc32(body))
+    body = b"OPHB\x01\x01\x05\x02abcd"
+    cell = bootmode.Cell(bootmode.RECOVERY, True, 5, 2, b"abcd")
+    assert cell.pack() == body + struct.pack("<I", binascii.crc32(body))
+
+
+def test_the_bytes_of_the_health_cell():
+    cells = Cells()
+    memory = Memory(lambda data=None: b"", cells, None)
+    memory.remember(2, b"abcd", [b"efgh", b"\0\xff\1\2"])
+    body = b"\x01\x02\0\0abcdefgh\0\xff\1\2"
+    assert cells.values["health"] == body + struct.pack("<I", binascii.crc32(body))
+    assert memory.recall() == (2, b"abcd", [b"efgh", b"\0\xff\1\2"])
+    memory.remember(0, b"abcd", [])
+    body = b"\x01" + bytes(7)
+    assert cells.values["health"] == body + struct.pack("<I", binascii.crc32(body))
+    for bit in range(8 * 12):
+        bad = bytearray(cells.values["health"])
+        bad[bit >> 3] ^= 1 << (bit & 7)
+        cells.values["health"] = bytes(bad)
+        assert memory.recall() == (0, bytes(4), []), bit
+        bad[bit >> 3] ^= 1 << (bit & 7)
+        cells.values["health"] = bytes(bad)
+    long = b"\x01\x02\0\0" + b"abcd" * 6
+    cells.values["health"] = long + struct.pack("<I", binascii.crc32(long))
+    assert memory.recall() == (0, bytes(4), []), "five images gone back from"
 
 
 def test_what_a_release_leaves_in_the_partition():

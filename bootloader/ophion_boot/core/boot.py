@@ -64,6 +64,24 @@ class Bootloader:
             return boot
         return self._choose()
 
+    def go_back(self, why: str, unwanted, before) -> Boot | None:  # type: ignore[no-untyped-def]
+        """The active image is good but fails: boot another one. None when there is none to go back to.
+
+        The arguments are those of `Installer.go_back`; no image on trial is asked for.
+        """
+        try:
+            if self._installer.go_back(why, unwanted, before):
+                return None
+        except (OSError, ValueError) as e:
+            trouble = "flash error while going back: %s" % e
+            self._log.add("refused", "", trouble)
+            if not self._half_done(trouble):
+                return None
+            boot = Boot(None, None, None, trouble)
+            boot.retry = True
+            return boot
+        return self._choose()
+
     def _choose(self) -> Boot:
         image, why = self._installer.check(self._strategy.active())
         if self._runtime and self._runtime.on_trial():

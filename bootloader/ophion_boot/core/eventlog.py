@@ -36,6 +36,14 @@ class EventLog:
             except OSError:
                 return
 
+    def trim(self) -> None:
+        """Forget the older half, for something more important that needs the room."""
+        log = self.read()
+        try:
+            self._cells.store(_CELL, encode({"log": log[(len(log) + 1) // 2 :]}))
+        except (OSError, ValueError):
+            pass
+
     def read(self) -> list[dict]:
         """The events, oldest first: [{"n", "event", "version", "reason"}]."""
         data = self._cells.load(_CELL)

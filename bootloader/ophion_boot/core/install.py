@@ -67,19 +67,33 @@ class Installer:
 
     def revert(self, why: str) -> None:
         """Bring the best image that is not the active one; when there is none, the active one stays."""
-        strategy = self.strategy
-        new, _ = self.verified(strategy.active())
+        problem = self.go_back(why)
+        if problem:
+            self.strategy.keep()
+            self.log.add("refused", "", "no way back: " + problem)
+
+    def go_back(self, why: str, unwanted=None, before=None) -> str:  # type: ignore[no-untyped-def]
+        """Bring the best image that is not the active one; "", or the problem when there is none.
+
+        `unwanted(hash)` tells images that are no way back; `before()` is called when one is found, before
+        anything changes.
+        """
+        new, _ = self.verified(self.strategy.active())
         problem = "there is no other image"
-        for area, back, name in strategy.ways_back():
+        for area, back, name in self.strategy.ways_back():
             old, problem = self.check(area)
             # An update (one that does not go back) must not be the image that has just failed.
             if old is None or not (back or (new is not None and new.hash != old.hash)):
                 continue
+            if unwanted and unwanted(old.hash):
+                problem = "it has failed before"
+                continue
+            if before:
+                before()
             self._put(old, back, new)
             self.log_swap(REVERT, _from(name, why))
-            return
-        strategy.keep()
-        self.log.add("refused", "", "no way back: " + problem)
+            return ""
+        return problem or "there is no other image"
 
     def repair(self, why: str) -> tuple[Image | None, str]:
         """The active image is not to be run: put a good one from elsewhere in its place."""

@@ -34,6 +34,8 @@ _MTU = const(515)
 _ADVERTISE_US = const(100_000)
 _SILENCE_MS = const(2000)
 _RESET_DELAY_MS = const(300)
+# Stands in the characteristic while nobody is connected: services that were registered anew do not have it.
+_MARK = b"ophion"
 
 _AD_FLAGS = const(1)
 _AD_UUID128 = const(7)
@@ -76,6 +78,7 @@ class BleServer:
         self._reset_mode = 0
         self._handle = -1
         self._irq_method = self._irq
+        self._marked = True
         self.connections = 0
 
     def start(self) -> None:
@@ -88,6 +91,7 @@ class BleServer:
         service = (uuid, ((bluetooth.UUID(_CHARACTERISTIC), flags),))
         ((self._handle,),) = ble.gatts_register_services((service,))
         ble.gatts_set_buffer(self._handle, _VALUE_MAX)
+        ble.gatts_write(self._handle, _MARK)
         self._adv, self._scan = advertising(self._name, uuid)
         ble.irq(self._irq_method)
         self._start_advertising()
@@ -105,6 +109,19 @@ class BleServer:
     def reachable(self) -> bool:
         """True when a central can find the service or uses it."""
         return self._handle >= 0 and (self.connected() or not self._advertise)
+
+    def present(self) -> bool:
+        """False when the radio is off or has other services now; not asked while a central is connected."""
+        try:
+            return self.connected() or self._ble.gatts_read(self._handle) == _MARK
+        except OSError:
+            return False
+
+    def renew(self) -> None:
+        """Take the radio's handler back and advertise anew, whatever the application did with them."""
+        if self.present() and not self.connected():
+            self._ble.irq(self._irq_method)
+            self._start_advertising()
 
     def request_reset(self, boot_mode: int) -> None:
         """Reset soon, when the answer is out (a client waits for it)."""
@@ -184,6 +201,7 @@ class BleServer:
         elif event == _IRQ_CENTRAL_CONNECT:
             self._connection = data[0]
             self.connections += 1
+            self._marked = self._ble.gatts_read(self._handle) == _MARK
         elif event == _IRQ_CENTRAL_DISCONNECT:
             if data[0] == self._connection:
                 self._connection = -1
@@ -191,6 +209,8 @@ class BleServer:
                 self._inbox.reset_partial()
                 self._out = b""
                 self._advertise = True
+                if self._marked:
+                    self._ble.gatts_write(self._handle, _MARK)
         elif event == _IRQ_MTU_EXCHANGED:
             # It may come before the connect event (IDF 5.4.2 on), so connecting does not reset it.
             self._mtu = data[1]

@@ -51,6 +51,13 @@ class ConsoleServer:
         """Always: a wire is there or not, nobody here can know."""
         return True
 
+    def present(self) -> bool:
+        """Always, as `reachable`."""
+        return True
+
+    def renew(self) -> None:
+        """Nothing: nobody can take the console away and give it back."""
+
     def request_reset(self, boot_mode: int) -> None:
         """Reset soon, when the answer is out (a client waits for it)."""
         self._reset_mode = boot_mode

@@ -1,5 +1,7 @@
 """QEMU's RISC-V machine `virt`: MicroPython on an emulated chip with a NOR flash, for tests and counts."""
 
+import time
+
 import machine
 import virt
 
@@ -50,6 +52,21 @@ class Board:
     def rtc_memory(self, data: bytes | None = None) -> bytes | None:
         """Read or write the bytes that survive a reset but not an end of QEMU."""
         return virt.memory(data) if data is not None else virt.memory()
+
+    def reset_cause(self) -> int:
+        """Why the machine started, as `machine.reset_cause()` tells it (core/sanity.py has the numbers)."""
+        return machine.reset_cause()
+
+    def random(self) -> int:
+        """A number that differs from start to start, or not: there is no source of noise here."""
+        return time.ticks_us()  # type: ignore[return-value]
+
+    def button(self) -> bool:
+        """Never held: there is none."""
+        return False
+
+    def led(self, on: bool) -> None:
+        """There is none."""
 
     def watchdog(self, timeout_ms: int) -> machine.WDT:
         """Arm the watchdog; returns the object whose `feed()` keeps it quiet."""

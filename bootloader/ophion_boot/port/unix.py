@@ -1,5 +1,7 @@
 """The simulated board: MicroPython's Unix port with the simulator's flash, reset and radio."""
 
+import os
+
 import bluetooth
 import machine
 import ophion_sim
@@ -20,6 +22,7 @@ class Board:
         self._layout = layout
         self._bdev = ophion_sim.flash()
         self.cells = FlashCells(self.area("state"))
+        self._led = None if layout["led"] is None else machine.Pin(layout["led"], machine.Pin.OUT)
 
     def area(self, name: str) -> Area:
         """The Area that the layout calls `name`."""
@@ -49,6 +52,24 @@ class Board:
     def rtc_memory(self, data: bytes | None = None) -> bytes | None:
         """Read or write the bytes that survive a reset but not a power cut."""
         return machine.RTC().memory(data) if data is not None else machine.RTC().memory()
+
+    def reset_cause(self) -> int:
+        """Why the chip started, as `machine.reset_cause()` tells it (core/sanity.py has the numbers)."""
+        return machine.reset_cause()
+
+    def random(self) -> int:
+        """A number that nobody can guess, 0 to 2**24 - 1."""
+        return int.from_bytes(os.urandom(3), "little")
+
+    def button(self) -> bool:
+        """True while the button of the layout, if there is one, pulls its pin low."""
+        pin = self._layout["button"]
+        return pin is not None and machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP).value() == 0
+
+    def led(self, on: bool) -> None:
+        """Switch the LED of the layout, if there is one."""
+        if self._led:
+            self._led.value(1 if on else 0)
 
     def watchdog(self, timeout_ms: int) -> machine.WDT:
         """Arm the watchdog; returns the object whose `feed()` keeps it quiet."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,9 @@ _AREAS = ("state", "user")
 
 _RUNTIME_AREAS = ("otadata", "ota_0", "ota_1")
 """Areas of a board whose runtime can be updated too: all of them or none."""
+_PERIOD_MAX_S = 5 * 86400
+_CLOCK = f"MicroPython's tick counter tells times of up to {_PERIOD_MAX_S} s apart"
+_COUNT_MAX = 250
 
 PORTS = ("unix", "qemu")
 """Modules of ophion_boot.port that have a Board; the first one when a layout names none."""
@@ -52,6 +55,30 @@ class AreaSpec:
 
 
 @dataclass(frozen=True)
+class Health:
+    """The policy of `[health]` (bootloader/SPEC.md 10), in seconds and counts.
+
+    period_s     the application is reset this often, at the latest; 0: never, and nobody asks for the flag
+    jitter_s     the most that is added to it at random
+    postpone_s   the most that an application may put it off
+    settle_s     the update trigger can be reached for so long before the flag is set
+    fresh_s      the flag is cleared when no report came for so long
+    misses       so many in a row end an image's time
+    warm_starts  so many soft resets and wake-ups from deep sleep in a row count as none
+    confirm      who confirms an image on trial: "application", or "health", when the flag is set
+    """
+
+    period_s: int = 86400
+    jitter_s: int = 3600
+    postpone_s: int = 7200
+    settle_s: int = 60
+    fresh_s: int = 600
+    misses: int = 3
+    warm_starts: int = 96
+    confirm: str = "application"
+
+
+@dataclass(frozen=True)
 class Layout:
     """A checked board description; sizes in bytes, times as their names say."""
 
@@ -68,6 +95,9 @@ class Layout:
     trust_cache: bool
     encryption: bool
     areas: Mapping[str, AreaSpec]
+    health: Health = Health()
+    button: int | None = None
+    led: int | None = None
 
     @property
     def has_runtime(self) -> bool:
@@ -140,6 +170,9 @@ def device_module(
         "trials": layout.trials,
         "watchdog_ms": layout.watchdog_ms,
         "recovery_s": layout.recovery_s,
+        "health": asdict(layout.health),
+        "button": layout.button,
+        "led": layout.led,
         "areas": {key: (area.offset, area.size) for key, area in layout.areas.items()},
         "keys": pairs,
         "roots": root_set(roots) if roots else None,
@@ -179,7 +212,28 @@ def _layout(table: Mapping[str, Any]) -> Layout:
         trust_cache=_flag(update, "update.trust_cache", True),
         encryption=_flag(update, "update.encryption", False),
         areas={name: _area(areas, name) for name in areas},
+        health=_health(table),
+        button=_pin(board, "board.button"),
+        led=_pin(board, "board.led"),
     )
+
+
+def _health(table: Mapping[str, Any]) -> Health:
+    """[health], each entry of which may be left out, as may all of it."""
+    section = _section(table, "health") if "health" in table else {}
+    known = {field.name for field in fields(Health)}
+    for name in section:
+        if name not in known:
+            raise LayoutError(f"health.{name} is not one of {', '.join(sorted(known))}")
+    values: dict[str, Any] = {}
+    for name in section:
+        values[name] = (_text if name == "confirm" else _number)(section, f"health.{name}")
+    return Health(**values)
+
+
+def _pin(board: Mapping[str, Any], name: str) -> int | None:
+    """A pin number, or None where the board has no such pin."""
+    return _number(board, name) if name.rpartition(".")[2] in board else None
 
 
 def _check(layout: Layout) -> None:
@@ -206,6 +260,7 @@ def _check(layout: Layout) -> None:
         )
     _check_areas(layout)
     _check_runtime(layout)
+    _check_health(layout)
     if layout.max_image_size <= 0:
         raise LayoutError("areas.primary and areas.secondary leave no room for an image")
     if layout.areas["state"].size != 2 * layout.sector:
@@ -224,6 +279,27 @@ def _check_areas(layout: Layout) -> None:
         end, previous = area.offset + area.size, name
     if end > layout.flash_size:
         raise LayoutError(f"areas.{previous} ends at {end:#x}, the flash at {layout.flash_size:#x}")
+
+
+def _check_health(layout: Layout) -> None:
+    health = layout.health
+    longest = health.period_s + health.jitter_s + health.postpone_s
+    if longest > _PERIOD_MAX_S:
+        raise LayoutError(f"health.period_s, jitter_s and postpone_s are {longest} together: {_CLOCK}")
+    for name in ("settle_s", "fresh_s"):
+        if getattr(health, name) > _PERIOD_MAX_S:
+            raise LayoutError(f"health.{name} {getattr(health, name)} is above {_PERIOD_MAX_S}: {_CLOCK}")
+    if health.period_s and not layout.watchdog_ms:
+        raise LayoutError("health.period_s needs update.watchdog_ms: who resets an application that hangs?")
+    if health.period_s and not health.settle_s + health.fresh_s < health.period_s:
+        raise LayoutError("health.settle_s and fresh_s together are not below period_s")
+    for name in ("misses", "warm_starts"):
+        if not 1 <= getattr(health, name) <= _COUNT_MAX:
+            raise LayoutError(f"health.{name} {getattr(health, name)} is not 1 to {_COUNT_MAX}")
+    if health.confirm not in ("application", "health"):
+        raise LayoutError(f'health.confirm {health.confirm!r} is not "application" or "health"')
+    if layout.button is not None and layout.button == layout.led:
+        raise LayoutError(f"board.button and board.led are one pin, {layout.led}")
 
 
 def _check_runtime(layout: Layout) -> None:

@@ -60,6 +60,7 @@ class Processor:
         self.up = 0  # starts that MicroPython reported
         self.halted = False
         self.cut_op: int | None = None
+        self.driven: dict[int, list[int]] = {}
         self._with = surroundings
         self._rtc = b""
         self._watchdog = Watchdog(lambda: self.reset(m.WATCHDOG))
@@ -219,6 +220,9 @@ class Processor:
             self._rtc = payload
         elif kind == m.WDT:
             self._watchdog.arm(struct.unpack("<I", payload)[0] / 1000)
+        elif kind == m.PIN:
+            pin, level = payload
+            self.driven.setdefault(pin, []).append(level)
         elif kind == m.FEED:
             self._watchdog.feed()
         elif self._peripheral is not None:

@@ -281,6 +281,10 @@ class Simulator:
         """The flash operation that the last cut ended, None if power was never cut in one."""
         return self._processor.cut_op if self._processor else None
 
+    def driven(self, pin: int) -> list[int]:
+        """The levels that the device has driven `pin` to, one after the other, since `start`."""
+        return list(self._processor.driven.get(pin, [])) if self._processor else []
+
     @property
     def dropped_packets(self) -> int:
         """ACL packets that the device's host lost since its radio was switched on."""

@@ -106,7 +106,8 @@ class WDT:
 
 
 class Pin:
-    """A pin that only reads: the level that the supervisor was told, 1 (pulled up) by default."""
+    """An input reads the level that the supervisor was told, 1 (pulled up) by default; an output, 0 at first,
+    tells it each change."""
 
     IN = 1
     OUT = 3
@@ -116,19 +117,27 @@ class Pin:
 
     def __init__(self, id, mode=-1, pull=-1, value=None):
         self._id = id
-        self._value = ophion_sim.config("pins", {}).get(str(id), 1) if value is None else value
+        self._out = mode in (Pin.OUT, Pin.OPEN_DRAIN)
+        self._value = 0 if self._out else ophion_sim.config("pins", {}).get(str(id), 1)
+        if value is not None:
+            self._set(1 if value else 0)
+
+    def _set(self, level):
+        if self._out and level != self._value:
+            ophion_sim.link().send(m.PIN, struct.pack("<BB", self._id, level))
+        self._value = level
 
     def value(self, x=None):
         if x is None:
             return self._value
-        self._value = 1 if x else 0
+        self._set(1 if x else 0)
         return None
 
     def __call__(self, x=None):
         return self.value(x)
 
     def on(self):
-        self._value = 1
+        self._set(1)
 
     def off(self):
-        self._value = 0
+        self._set(0)
