@@ -25,7 +25,8 @@ def test_three_times_the_image_takes_three_times_the_hash(bench_qemu):
     assert large["verify"] > small["verify"]
 
 
-# The aim is 90 KiB; with trust, five kinds of keys and health it is 162,224 bytes. This keeps it from growing unseen.
+# The aim is 90 KiB; with trust, five kinds of keys and health it is 162,224 bytes. This keeps it from
+# growing unseen.
 FROZEN_MAX = 160 * 1024
 
 
