@@ -60,16 +60,23 @@ class Bench:
         path.write_bytes(sign(payload, number, open_signer(f"file:{self.key}")))
         return load_image(path)
 
+    def calm(self, board):
+        """The layout of `board`, with nobody asking for the sanity flag."""
+        path = self.directory / f"{board}.toml"
+        path.write_text(board_layout(board).read_text() + "\n[health]\nperiod_s = 0\n")
+        return path
+
     @contextlib.asynccontextmanager
     async def device(self, image=None, board="sim", **options):
         """A running `board` (name, or path of a layout) with `image` (bytes) in its primary slot.
 
-        bleak's radio is its ether.
+        bleak's radio is its ether. A board by its name has the watch over its health switched off: tests
+        reset devices that have only just started.
         """
         options.setdefault("keys", [self.public.raw])
         sim = await Simulator.create(
             self.directory / "device",
-            layout=board if isinstance(board, Path) else board_layout(board),
+            layout=board if isinstance(board, Path) else self.calm(board),
             name=NAME,
             image=image,
             **options,

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import aclosing
 
 import pytest
+from ophion.build.boards import board_layout
 from ophion.errors import RefusedError, RevertedError
 from ophion.push import Confirmed, Link, PushOptions, Reconnecting, push
 
@@ -63,7 +64,7 @@ async def test_a_tampered_update_is_refused_and_the_running_image_is_untouched(b
 async def test_an_application_that_ends_or_crashes_leaves_a_device_that_is_updated(bench):
     # Confirmed by hand, then it crashes at every start: recovery takes the next update.
     crashes = "raise ValueError('no sensor')\n"
-    async with bench.device(bench.image("1.0.0", crashes).image) as sim:
+    async with bench.device(bench.image("1.0.0", crashes).image, board_layout("sim")) as sim:
         await sim.wait_console("recovery, advertising")
         await push_all(bench.image("1.1.0"))
         assert await log_of() == [
