@@ -65,5 +65,6 @@ def test_instructions_are_counted_or_it_says_what_is_missing(capsys):
         return
     assert head.endswith("boot    hash  signature  rest")
     whole, digest, signature, beside = map(float, row.split("|")[1].split())
-    assert signature > digest > 0 < beside < signature
+    # The rest is a difference of runs of their own: a garbage collection more or less can make it negative.
+    assert signature > digest > 0 and abs(beside) < signature / 2
     assert whole == pytest.approx(digest + signature + beside, abs=0.03)

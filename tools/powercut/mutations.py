@@ -132,7 +132,7 @@ def _header_size(area) -> int:
 class RevertNote:
     """A revert is begun without a note."""
 
-    def revert(self, new_size, old_size):
+    def revert(self, new_size, old_size, seals=()):
         self.secondary.erase_trailer()
         self._begin(trailer.REVERT, new_size, old_size)
         self._run(trailer.REVERT, new_size, old_size)
@@ -168,7 +168,7 @@ class MarkAfterCopy:
 class MagicLast:
     """A new journal's magic is written before the journal."""
 
-    def _begin(self, swap_type, pri_size, sec_size):
+    def _begin(self, swap_type, pri_size, sec_size, seals=()):
         self.primary.erase_trailer()
         self.primary.write_magic()
         self.secondary.erase_trailer()
