@@ -67,6 +67,7 @@ async def serve() -> None:
     server.start()
     _server = server
     watch = health.Watch(server)
+    ticks = asyncio.create_task(_tick(flag))
     try:
         while True:
             server.poll()
@@ -74,15 +75,16 @@ async def serve() -> None:
             if server.busy():
                 await asyncio.sleep_ms(1)
             else:
-                await _wait(flag)
+                await flag.wait()
     finally:
+        ticks.cancel()
         _server = None
         health.report(False)
         server.stop()
 
 
-async def _wait(flag: "asyncio.ThreadSafeFlag") -> None:
-    try:
-        await asyncio.wait_for_ms(flag.wait(), _POLL_MS)
-    except asyncio.TimeoutError:
-        pass
+async def _tick(flag: "asyncio.ThreadSafeFlag") -> None:
+    # Not wait_for: a task that is cancelled while its wait_for times out is not told of it (MicroPython).
+    while True:
+        await asyncio.sleep_ms(_POLL_MS)
+        flag.set()
