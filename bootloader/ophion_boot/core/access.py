@@ -142,10 +142,11 @@ class Access:
 
     # What the roads tell
 
-    def secured(self, link: object, encrypted: bool, authenticated: bool, key_bytes: int) -> None:
-        """The radio says how the link is protected now."""
-        good = encrypted and key_bytes >= _KEY_BYTES and (authenticated or not self._mitm)
-        self._of(link).secured = bool(good)
+    def secured(self, link: object, encrypted: bool, authenticated: bool, key_bytes: int) -> bool:
+        """The radio says how the link is protected now; True when that is as the policy wants it."""
+        good = bool(encrypted and key_bytes >= _KEY_BYTES and (authenticated or not self._mitm))
+        self._of(link).secured = good
+        return good
 
     def forget(self, link: object) -> None:
         """The link has ended: who comes next on it is somebody else, and no challenge outlives it."""

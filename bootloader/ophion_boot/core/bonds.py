@@ -10,7 +10,7 @@ from ophion_boot.fmt.cbor import decode_map, encode
 
 _CELL = "bonds"
 _FORMAT = const(1)
-# Types of NimBLE's records (ble_store.h): ours, the peer's; and MicroPython's own for the device's identity key.
+# Types of NimBLE's records (ble_store.h): ours, the peer's; MicroPython's own: the device's identity key.
 _OURS, _PEERS, _IDENTITY = const(1), const(2), const(10)
 _RECORD_MAX = const(128)
 BONDS_MAX = 4
@@ -24,6 +24,8 @@ class Bonds:
         self._make_room = make_room
         self._records: list[list] = []
         self._aside: list[list] = []
+        self._new: list[list] = []
+        self._good = False
         self._dirty = False
         try:
             self._records = _read(cells.load(_CELL))
@@ -33,31 +35,48 @@ class Bonds:
     def get(self, kind: int, index: int, key: bytes | None) -> bytes | None:
         """The value of `key`, or, for None, the `index`th of that type; None when there is none."""
         found = [r for r in self._records if r[0] == kind and r not in self._aside]
+        found += [r for r in self._new if r[0] == kind]
         if key is not None:
-            found = [r for r in found if r[1] == key]
+            found = [r for r in found if r[1] == key][-1:]
             index = 0
         return found[index][2] if index < len(found) else None
 
     def set(self, kind: int, key: bytes, value: bytes | None) -> bool:
-        """Keep `value` under `key`; None lays it aside until a new one comes or `settle` brings it back.
+        """Keep `value` under `key`, once the link is as the policy wants it; None lays it aside until then.
 
-        NimBLE forgets a bond when somebody with that address *begins* to pair anew: an address is no proof.
+        NimBLE forgets a bond when somebody with that address *begins* to pair anew, and bonds with whoever
+        cannot show who he is: neither an address nor a pairing by nobody knows whom costs another his bond.
         """
-        old = [r for r in self._records if r[0] == kind and r[1] == key]
         if value is None:
+            old = [r for r in self._records if r[0] == kind and r[1] == key]
             self._aside += old
             return bool(old)
         if kind not in (_OURS, _PEERS, _IDENTITY) or len(value) > _RECORD_MAX:
             return False
-        self._records = [r for r in self._records if r not in old] + [[kind, key, value]]
-        self._aside = [r for r in self._aside if r not in old]
-        self._evict()
-        self._dirty = True
+        self._new = [r for r in self._new if r[:2] != [kind, key]] + [[kind, key, value]]
+        if self._good or kind == _IDENTITY:
+            self._keep()
         return True
+
+    def approve(self) -> None:
+        """The link is protected as it has to be: what is stored for it, before or after, stays."""
+        self._good = True
+        self._keep()
 
     def settle(self) -> None:
         """The link has ended: what was laid aside for a pairing that did not end well is there again."""
+        self._good = False
         self._aside = []
+        self._new = []
+
+    def _keep(self) -> None:
+        for record in self._new:
+            self._records = [r for r in self._records if r[:2] != record[:2]]
+            self._records.append(record)
+            self._dirty = True
+        self._aside = [r for r in self._aside if r in self._records]
+        self._new = []
+        self._evict()
 
     def save(self) -> None:
         """Write the cell if something changed; a flash that does not take it costs the bonds, no more."""

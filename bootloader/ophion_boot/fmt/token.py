@@ -1,4 +1,4 @@
-"""What an operator signs to open a link: the device's challenge, and for which device it is (SPEC.md 11.3)."""
+"""What an operator signs to open a link: the device's challenge, and for which device (SPEC.md 11.3)."""
 
 import hashlib
 

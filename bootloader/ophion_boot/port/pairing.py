@@ -1,19 +1,20 @@
 """Pairing over MicroPython's `bluetooth` API, for boards whose access is `paired` (SPEC.md 11.4).
 
 What the API does (extmod/modbluetooth.c, modbluetooth_nimble.c): bonds are kept by Python, in the handler's
-answers to GET_SECRET and SET_SECRET, which must come at once; a failed pairing is told as an encryption update
-that says "not encrypted"; the passkey that a device shows is the application's choice. `le_secure` only offers LE
-Secure Connections; a board build refuses everything else (CONFIG_BT_NIMBLE_SM_SC_ONLY).
+answers to GET_SECRET and SET_SECRET, which must come at once; a failed pairing is told as an encryption
+update that says "not encrypted"; the passkey that a device shows is the application's choice. `le_secure`
+only offers LE Secure Connections; a board build refuses everything else (CONFIG_BT_NIMBLE_SM_SC_ONLY).
 """
 
 import time
-
-import bluetooth
 
 from ophion_boot.compat import const
 from ophion_boot.core.access import Access
 from ophion_boot.core.bonds import Bonds
 
+# modbluetooth.h; the module has no names for them.
+_FLAG_WRITE_ENCRYPTED = const(0x1000)
+_FLAG_WRITE_AUTHENTICATED = const(0x2000)
 _IRQ_CENTRAL_CONNECT = const(1)
 _IRQ_CENTRAL_DISCONNECT = const(2)
 _IRQ_ENCRYPTION_UPDATE = const(28)
@@ -42,9 +43,9 @@ class Pairing:
         self._failed = 0
         self._locked_at = 0
         self._busy = False
-        self.flags = bluetooth.FLAG_WRITE_ENCRYPTED
+        self.flags = _FLAG_WRITE_ENCRYPTED
         if passkey != "none":
-            self.flags |= bluetooth.FLAG_WRITE_AUTHENTICATED
+            self.flags |= _FLAG_WRITE_AUTHENTICATED
 
     def configure(self, ble) -> None:  # type: ignore[no-untyped-def]
         """Say how to pair; the radio is on."""
@@ -65,7 +66,8 @@ class Pairing:
                 ble.gap_passkey(connection, action, self._choose())
         elif event == _IRQ_ENCRYPTION_UPDATE:
             connection, encrypted, authenticated, _, key_bytes = data
-            self._access.secured(connection, encrypted, authenticated, key_bytes)
+            if self._access.secured(connection, encrypted, authenticated, key_bytes):
+                self._bonds.approve()
             self._count(encrypted)
         elif event == _IRQ_CENTRAL_CONNECT:
             self._ask = data[0]

@@ -25,7 +25,7 @@ class AccessPolicy:
 
     mode       "open": everybody everything; "paired": who has paired; "token": who has an operator's key
     operators  their public keys as MCUboot hashes them (`PublicKey.mcuboot`)
-    passkey    how centrals pair: "none" (just works), "random" (printed on the console), or a number of six digits
+    passkey    how centrals pair: "none" (just works), "random" (printed on the console), or six digits
     """
 
     mode: str = OPEN
@@ -81,7 +81,7 @@ def read_access(table: Mapping[str, Any], folder: Path) -> AccessPolicy:
 
 
 def operator_keys(paths: Sequence[Path]) -> tuple[bytes, ...]:
-    """The public keys in `paths`, as a device holds them. Raises LayoutError, also for published sample keys."""
+    """The public keys in `paths`, as a device holds them. Raises LayoutError, also for sample keys."""
     keys = []
     for path in paths:
         try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from ophion_boot.fmt.key import from_raw, key_hash
 from ophion_boot.fmt.statement import ROOTS, parse_chain
 
 from ophion.build.access import AccessPolicy, read_access
-from ophion.build.layout_error import LayoutError as LayoutError
+from ophion.build.layout_error import LayoutError
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -93,7 +93,7 @@ class Layout:
     encryption: bool
     areas: Mapping[str, AreaSpec]
     health: Health = Health()
-    access: AccessPolicy = AccessPolicy()
+    access: AccessPolicy = field(default_factory=AccessPolicy)
     button: int | None = None
     led: int | None = None
 

@@ -26,7 +26,8 @@ Operator = Annotated[
 ]
 Pair = Annotated[bool, typer.Option("--pair", help="Pair with the device, if this computer has not.")]
 PasskeyDigits = Annotated[
-    str | None, typer.Option("--passkey", metavar="DIGITS", help="Pair with this passkey; otherwise asked for.")
+    str | None,
+    typer.Option("--passkey", metavar="DIGITS", help="Pair with this passkey; otherwise asked for."),
 ]
 _OPTIONS = {"operator": (Operator, None), "pair": (Pair, False), "passkey": (PasskeyDigits, None)}
 _DIGITS = 6
@@ -79,7 +80,7 @@ def _passkey(radio: str, digits: str | None) -> Passkey | None:
         return None
 
     async def ask() -> int:
-        text = digits or await asyncio.to_thread(typer.prompt, "passkey that the device shows", err=True)
+        text = digits or str(await asyncio.to_thread(typer.prompt, "passkey that the device shows", err=True))
         return int(text) if text.isascii() and text.isdigit() else 0
 
     return ask

@@ -56,7 +56,10 @@ def info(ble: Ble, timeout: Timeout = TIMEOUT_S, radio: Radio = None, as_json: J
 
     async def work(link: Link) -> dict[str, Any]:
         answer = await link.info()
-        value = {key: getattr(answer, key) for key in ("name", "hw", "strategy", "boot", "mode", "runtime", "access")}
+        value = {
+            key: getattr(answer, key)
+            for key in ("name", "hw", "strategy", "boot", "mode", "runtime", "access")
+        }
         return {**value, "mtu": link.mtu, "buf_size": link.buf_size}
 
     value = _with_link(ble, timeout, radio, work)

@@ -34,7 +34,7 @@ class BleTransport(SMPBLETransport):
         self.initialized = False
 
     async def connect(self, address: str, timeout_s: float) -> None:
-        """Connect, and pair before anything is asked. Raises RefusedError and UsageError beside smpclient's."""
+        """Connect, and pair before anything is asked. Raises RefusedError, UsageError, and as smpclient."""
         await super().connect(address, timeout_s)
         if not self._access.pair:
             return

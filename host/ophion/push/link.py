@@ -61,7 +61,7 @@ class Link:
         self._client = SMPClient(self._transport, device, ANSWER_TIMEOUT_S)
 
     async def __aenter__(self) -> Link:
-        """Scan, connect, exchange buffer sizes, be let in. Raises DeviceNotFound, LinkLost or RefusedError."""
+        """Scan, connect, exchange buffer sizes, be let in. Raises DeviceNotFound, LinkLost, RefusedError."""
         try:
             with converted(self.device, "connecting"):
                 await self._client.connect(self._connect_timeout_s)
@@ -83,7 +83,7 @@ class Link:
                 if await self._transport.wants_pairing():
                     raise RefusedError(
                         f"{self.device} talks only to those who have paired with it",
-                        "pair with --pair (it may have forgotten this computer), with --passkey if it shows none",
+                        "pair: --pair (again, if it forgot this computer), --passkey if you know it",
                         group=GENERIC,
                         rc=int(MGMT_ERR.EACCESSDENIED),
                     )

@@ -168,9 +168,10 @@ class BleakClientBumble(BaseBleakClient):
             await self._releasing
 
     async def pair(self, *args: Any, passkey: Passkey | None = None, **kwargs: Any) -> None:
-        """Pair unless the link is encrypted already; `passkey` is asked while the device shows one."""
+        """Pair, unless the bond that there is does; `passkey` is asked while the device shows one."""
         connection = self._require()
-        if not connection.is_encrypted:
+        bonds = CentralBonds.of(self.transport)
+        if not connection.is_encrypted or (passkey and not bonds.authenticated(connection)):
             await self._do(pair_with(connection, passkey))
 
     async def unpair(self) -> None:
@@ -335,7 +336,7 @@ def backends(transport: str, mtu: int = _MTU) -> tuple[type[BleakClientBumble], 
 
 
 def keep_bonds(transport: str, path: Path) -> None:
-    """Keep what is paired over `transport` in the file `path`. Raises InputError for a file of another kind."""
+    """Keep what is paired over `transport` in the file `path`. Raises InputError for a wrong file."""
     CentralBonds.keep(transport, path)
     CentralBonds.of(transport)
 

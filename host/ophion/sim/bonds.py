@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any, ClassVar
 
+from bumble.device import Connection
 from bumble.keys import KeyStore, PairingKeys
 
 from ophion.errors import InputError
@@ -52,6 +53,11 @@ class CentralBonds(KeyStore):
         """Keep what is paired over `transport` in the file `path` from now on."""
         cls._files[transport] = path
         cls._of.pop(transport, None)
+
+    def authenticated(self, connection: Connection) -> bool:
+        """Whether the bond with that peer was made with a passkey."""
+        keys = self._peers.get(str(connection.peer_address))
+        return keys is not None and keys.ltk is not None and keys.ltk.authenticated
 
     async def get(self, name: str) -> PairingKeys | None:
         return self._peers.get(name)

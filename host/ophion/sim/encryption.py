@@ -1,7 +1,7 @@
 """Encryption of a simulated link: both hosts have to name one key, as with real controllers.
 
-Bumble's controller takes every link for encrypted that a central calls so, without asking the other host. Here
-the peripheral's host is asked for the key (Core 5.x Vol 6 Part B 5.1.3): none ends the central's request
+Bumble's controller takes every link for encrypted that a central calls so, without asking the other host.
+Here the peripheral's host is asked for the key (Core 5.x Vol 6 Part B 5.1.3): none ends the central's request
 (PIN or key missing, 0x06), another one ends the link (MIC failure, 0x3D). What is sent is not encrypted.
 """
 
@@ -42,11 +42,11 @@ class EncryptingController(Controller):
     def on_hci_le_enable_encryption_command(self, command: hci.HCI_LE_Enable_Encryption_Command) -> None:
         """Core 5.x Vol 4 Part E 7.8.24."""
         connection = self.find_le_connection_by_handle(command.connection_handle)
-        status = hci.HCI_COMMAND_STATUS_PENDING
         if connection is None:
-            status = hci.HCI_ErrorCode.UNKNOWN_CONNECTION_IDENTIFIER_ERROR
-        self._send_hci_command_status(status, command.op_code)
-        if connection is not None:
+            unknown = hci.HCI_ErrorCode.UNKNOWN_CONNECTION_IDENTIFIER_ERROR
+            self._send_hci_command_status(unknown, command.op_code)
+        else:
+            self._send_hci_command_status(hci.HCI_COMMAND_STATUS_PENDING, command.op_code)
             connection.send_ll_control_pdu(
                 ll.EncReq(command.random_number, command.encrypted_diversifier, command.long_term_key)
             )

@@ -7,11 +7,25 @@ from collections.abc import Awaitable, Callable
 from bumble import hci
 from bumble.device import Connection
 from bumble.pairing import PairingConfig, PairingDelegate
+from bumble.smp import Session
 
 from ophion.sim.bonds import CentralBonds
 
 Passkey = Callable[[], Awaitable[int]]
 """Asked while the device shows its passkey; returns the six digits as a number."""
+
+
+class _Session(Session):
+    """Bumble's, without the call that it warns of itself (0.0.228, `Host.send_command_sync`)."""
+
+    def start_encryption(self, key: bytes) -> None:
+        command = hci.HCI_LE_Enable_Encryption_Command(
+            connection_handle=self.connection.handle,
+            random_number=bytes(8),
+            encrypted_diversifier=0,
+            long_term_key=key,
+        )
+        self.connection.cancel_on_disconnection(self.manager.device.send_async_command(command))
 
 
 class _Keyboard(PairingDelegate):
@@ -44,6 +58,6 @@ async def pair(connection: Connection, passkey: Passkey | None, secure: bool = T
     def config(_: Connection) -> PairingConfig:
         return PairingConfig(sc=secure, mitm=passkey is not None, bonding=True, delegate=_Keyboard(passkey))
 
+    connection.device.smp_manager.session_proxy = _Session
     connection.device.pairing_config_factory = config
     await connection.pair()
-

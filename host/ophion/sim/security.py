@@ -19,7 +19,7 @@ from bumble import att, hci
 from bumble.device import Connection, Device
 from bumble.keys import KeyStore, PairingKeys
 from bumble.pairing import PairingConfig, PairingDelegate
-from bumble.smp import AuthReq, ErrorCode, PairingMethod, Session, SMP_Pairing_Request_Command
+from bumble.smp import AuthReq, ErrorCode, Session, SMP_Pairing_Request_Command
 
 from ophion.sim.device import ophion_messages as m
 
@@ -242,4 +242,3 @@ def _key_of(name: str) -> bytes:
     """ble_addr_t of the address that Bumble calls `name`: type, then six bytes, little endian."""
     address = hci.Address(name)
     return bytes((int(not address.is_public),)) + bytes(address)
-

@@ -17,20 +17,12 @@ import ophion_messages as m
 import ophion_sim
 from micropython import const
 
-FLAG_BROADCAST = const(0x0001)
+# The only flags that the module has names for (extmod/modbluetooth.c).
 FLAG_READ = const(0x0002)
 FLAG_WRITE_NO_RESPONSE = const(0x0004)
 FLAG_WRITE = const(0x0008)
 FLAG_NOTIFY = const(0x0010)
 FLAG_INDICATE = const(0x0020)
-FLAG_AUTHENTICATED_SIGNED_WRITE = const(0x0040)
-FLAG_AUX_WRITE = const(0x0100)
-FLAG_READ_ENCRYPTED = const(0x0200)
-FLAG_READ_AUTHENTICATED = const(0x0400)
-FLAG_READ_AUTHORIZED = const(0x0800)
-FLAG_WRITE_ENCRYPTED = const(0x1000)
-FLAG_WRITE_AUTHENTICATED = const(0x2000)
-FLAG_WRITE_AUTHORIZED = const(0x4000)
 
 _IRQ_CENTRAL_CONNECT = const(1)
 _IRQ_CENTRAL_DISCONNECT = const(2)
@@ -218,7 +210,7 @@ class _Ble:
         ophion_sim.link().send(m.BLE_SECURITY, bytes(values))
 
     def _load_irk(self):
-        """The device's identity key, asked for when the radio is switched on (modbluetooth_nimble.c, load_irk)."""
+        """The device's identity key, asked for when the radio is switched on (load_irk)."""
         if self._call(_IRQ_GET_SECRET, (_OUR_IRK, 0, memoryview(b"irk"))) is None:
             self._call(_IRQ_SET_SECRET, (_OUR_IRK, memoryview(b"irk"), memoryview(os.urandom(16))))
 
