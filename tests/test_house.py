@@ -225,6 +225,23 @@ def test_the_rules_of_trust_in_the_spec_are_the_codes():
     assert rows == [f"| {name} | {words[old]} | {words[spared]} |" for name, _, old, spared in RULES]
 
 
+def test_the_table_of_access_in_the_spec_is_the_codes():
+    from ophion.build.access import AccessPolicy
+    from ophion_boot.core import access, bonds
+
+    section = SPEC.split("## 11. Access")[1]
+    rows = re.findall(r"^\| (\w+) \| (\w+) \| ((?:look|read|change)[\w, ]*) \|$", section, re.M)
+    assert rows == [(mode, who, ", ".join(kinds)) for (mode, who), kinds in access.TABLE.items()]
+    looks = re.search(r"^Look: (.+?)\. Everything", section, re.M).group(1).split("; ")
+    assert looks == [
+        f"{group}, {command} {'write' if write else 'read'}" for group, command, write in access.LOOK_AT
+    ]
+    policy = AccessPolicy()
+    for entry, default in (("mode", policy.mode), ("passkey", policy.passkey)):
+        assert f'| {entry} | "{default}" |' in section
+    assert f"At most {bonds.BONDS_MAX} peers" in section
+
+
 def test_the_keys_and_limits_of_trust_in_the_spec_are_the_codes():
     from ophion_boot.core import trust_cell
     from ophion_boot.fmt import statement

@@ -109,6 +109,7 @@ class BleServer:
         """Switch the radio off: whoever comes next owns it."""
         self._ble.irq(None)
         self._ble.active(False)
+        self._session.closed(self._connection)
         self._connection = -1
 
     def connected(self) -> bool:
@@ -229,9 +230,9 @@ class BleServer:
             self.connections += 1
             self._marked = self._ble.gatts_read(self._handle) == _MARK
         elif event == _IRQ_CENTRAL_DISCONNECT:
+            self._session.closed(data[0])
             if data[0] == self._connection:
                 self._connection = -1
-                self._session.closed(data[0])
                 self._mtu = 23
                 self._inbox.reset_partial()
                 self._out = b""

@@ -19,6 +19,7 @@ from ophion.sim.stage import device_files, stand_ins
 from ophion.sim.state import Board, StateDir
 
 if TYPE_CHECKING:
+    from ophion.build.access import AccessPolicy
     from ophion.build.layout import Layout
 
 _CAUSES = {reason: cause for cause, reason in REASONS.items()}
@@ -77,6 +78,7 @@ class Simulator:
         keys: Sequence[bytes] = (),
         roots: bytes = b"",
         enc_keys: Sequence[tuple[bytes, int, bytes]] = (),
+        access: AccessPolicy | None = None,
         files: Mapping[str, bytes] | None = None,
         runtime: Sequence[int] = (1, 0, 0, 0),
         flash_size: int = 1 << 20,
@@ -94,7 +96,8 @@ class Simulator:
         with it. Without it, only the stand-ins for the chip are. `files` ({name: content}) are added to
         either, and win. A board whose runtime is a component of its own gets all that as an image in its
         first app partition, called version `runtime`. `enc_keys` are private keys for encrypted images
-        (`ophion.keys.DeviceKey.entry`), which any board of the simulator may have.
+        (`ophion.keys.DeviceKey.entry`), which any board of the simulator may have. `access` takes the place
+        of the layout's.
         """
         sector, write_size = 4096, 4
         places = [("the primary area", 0, flash_size, image)]
@@ -104,6 +107,7 @@ class Simulator:
             from ophion.build.layout import device_module, load_layout
 
             spec = load_layout(layout).with_encryption() if enc_keys else load_layout(layout)
+            spec = spec if access is None else spec.with_access(access)
             flash_size, sector, write_size = spec.flash_size, spec.sector, spec.write_size
             contents = {"primary": image, "golden": golden or image}
             if spec.has_runtime:

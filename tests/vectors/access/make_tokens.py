@@ -1,4 +1,4 @@
-"""Makes tokens.json: what operators sign for the challenges of tests/shared/test_access.py.
+"""Makes tokens.json: what operators sign for the challenges of tests/shared/test_access_rules.py.
 
     .venv/bin/python tests/vectors/access/make_tokens.py
 
