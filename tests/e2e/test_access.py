@@ -437,3 +437,72 @@ async def test_legacy_pairing_is_refused_by_a_board_build_and_taken_by_stock_fir
                 if not paired:
                     with pytest.raises(BleakGATTProtocolError):
                         await client.write_gatt_char(CHARACTERISTIC, b"12345678", response=True)
+
+
+# The command line
+
+
+def ophion(bench, *words, sim=None):
+    """(exit code, output) of a command on the device's radio, in a process of its own."""
+    radio = ("--radio", f"sim:{sim.directory}") if sim else ()
+    return bench.tool("ophion.cli", *words, *radio)
+
+
+async def aside(function, *arguments, **options):
+    """Run something that blocks, while the simulator goes on."""
+    return await asyncio.to_thread(function, *arguments, **options)
+
+
+async def test_the_command_line_of_an_operator(bench, keys):
+    old, new = bench.image("1.0.0"), bench.image("1.1.0")
+    async with bench.device(old.image, board(bench, "token")) as sim:
+        told = await aside(ophion, bench, "device", "info", "--ble", NAME, "--json", sim=sim)
+        assert told[0] == 0 and json.loads(told[1])["access"] == "token"
+        words = ("push", bench.directory / "1.1.0.bin", "--ble", NAME)
+        code, output = await aside(ophion, bench, *words, sim=sim)
+        assert code == 5 and "the token of an operator" in output and "--operator" in output
+        assert len(output.strip().splitlines()) <= 3, "an error is a line, and a hint"
+        stranger = ("--operator", bench.directory / "stranger.pem")
+        code, output = await aside(ophion, bench, *words, *stranger, sim=sim)
+        assert code == 5 and "no operator" in output
+        operator = ("--operator", bench.directory / "operator.pem")
+        code, output = await aside(ophion, bench, *words, *operator, sim=sim)
+        assert code == 0 and f"version {new.version_text} is confirmed" in output
+        code, output = await aside(ophion, bench, "device", "images", "--ble", NAME, *operator, sim=sim)
+        assert code == 0 and "1.1.0" in output
+
+
+async def test_the_command_line_pairs_once_and_keeps_the_bond(bench):
+    layout = board(bench, "paired", "123456", operators=())
+    async with bench.device(bench.image("1.0.0").image, layout) as sim:
+        bench.image("1.1.0")
+        words = ("device", "images", "--ble", NAME)
+        code, output = await aside(ophion, bench, *words, sim=sim)
+        assert code == 5 and "--pair" in output
+        code, output = await aside(ophion, bench, *words, "--passkey", "12345", sim=sim)
+        assert code == 2 and "six digits" in output
+        code, output = await aside(ophion, bench, *words, "--passkey", "654321", sim=sim)
+        assert code == 5 and "pairing failed" in output
+        code, output = await aside(ophion, bench, *words, "--passkey", "123456", sim=sim)
+        assert code == 0 and "1.0.0" in output
+        kept = sim.directory / "bonds.json"
+        assert kept.stat().st_mode & 0o777 == 0o600
+        push_it = ("push", bench.directory / "1.1.0.bin", "--ble", NAME)
+        code, output = await aside(ophion, bench, *push_it, sim=sim)
+        assert code == 0 and "version 1.1.0 is confirmed" in output, "another process, the same computer"
+        kept.write_text("{}")
+        code, output = await aside(ophion, bench, *words, sim=sim)
+        assert code == 3 and "bonds.json does not hold bonds" in output
+
+
+async def test_a_simulated_device_by_the_command_line(bench, keys):
+    folder = bench.directory / "made"
+    words = ("sim", folder, "--key", bench.directory / "key.pub")
+    for more, reason in (
+        (("--access", "token"), "nobody could do anything"),
+        (("--access", "shut"), "not one of open, paired, token"),
+        (("--passkey", "123456"), "go with --access"),
+        (("--access", "paired", "--passkey", "12"), "nor six digits"),
+    ):
+        code, output = ophion(bench, *words, *more)
+        assert code in (2, 3) and reason in output and not folder.exists(), output
