@@ -130,6 +130,10 @@ def test_a_session_whose_road_names_no_link_lets_nobody_in():
     server, _ = guarded("token", OPERATOR, link=1)
     packet = memoryview(pack_request(1, False, 1, 7, 0, b""))
     assert decoded(server.session.handle(packet))["rc"] == DENIED
+    door = fresh()
+    door.challenge(None)
+    assert door.refused(door.token(), link=None) == (DENIED, "this road does not tell its peers apart")
+    assert door.access.who(None) == NOBODY
     assert "images" in decoded(server.session.handle(packet, 1))
     assert decoded(server.session.handle(packet, 2))["rc"] == DENIED
 
