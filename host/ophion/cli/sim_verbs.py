@@ -24,6 +24,25 @@ DeviceKeys = Annotated[
 LayoutFile = Annotated[
     Path | None, typer.Option(metavar="TOML", help="New device: flash map, instead of --board.")
 ]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Where the device keeps its state.")]
+New = Annotated[bool, typer.Option("--new", help="Make a new device, replacing one that is there.")]
+FirstImage = Annotated[
+    Path | None, typer.Option("--image", metavar="IMAGE", help="New device: image in its primary slot.")
+]
+Golden = Annotated[
+    Path | None,
+    typer.Option(metavar="IMAGE", help="New device: factory image (boards that have one; default --image)."),
+]
+TrustedKeys = Annotated[
+    list[Path] | None, typer.Option("--key", "-k", metavar="PUB", help="New device: key it trusts.")
+]
+Roots = Annotated[
+    Path | None, typer.Option("--roots", metavar="CHAIN", help="New device: root set that it trusts.")
+]
+MicroPython = Annotated[
+    str | None,
+    typer.Option(envvar="OPHION_MICROPYTHON", metavar="PATH", help="A micropython to run instead."),
+]
 CutAt = Annotated[
     int | None,
     typer.Option("--cut-at-op", min=1, metavar="N", help="Power fails in flash operation N; this ends."),
@@ -39,37 +58,18 @@ def register(app: typer.Typer) -> None:
 
 
 def sim(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Where the device keeps its state.")
-    ] = _DEFAULT_DIR,
-    new: Annotated[
-        bool, typer.Option("--new", help="Make a new device, replacing one that is there.")
-    ] = False,
-    image: Annotated[
-        Path | None, typer.Option("--image", metavar="IMAGE", help="New device: image in its primary slot.")
-    ] = None,
-    golden: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="IMAGE", help="New device: factory image (boards that have one; default --image)."
-        ),
-    ] = None,
-    key: Annotated[
-        list[Path] | None, typer.Option("--key", "-k", metavar="PUB", help="New device: key it trusts.")
-    ] = None,
-    roots: Annotated[
-        Path | None,
-        typer.Option("--roots", metavar="CHAIN", help="New device: root set that it trusts."),
-    ] = None,
+    folder: Folder = _DEFAULT_DIR,
+    new: New = False,
+    image: FirstImage = None,
+    golden: Golden = None,
+    key: TrustedKeys = None,
+    roots: Roots = None,
     enc_key: DeviceKeys = None,
     layout: LayoutFile = None,
     board: Annotated[str, typer.Option(help="New device: a board that comes with ophion.")] = "sim",
     name: Annotated[str, typer.Option(help="New device: name in the air.")] = "ophion-sim",
     cut_at_op: CutAt = None,
-    micropython: Annotated[
-        str | None,
-        typer.Option(envvar="OPHION_MICROPYTHON", metavar="PATH", help="A micropython to run instead."),
-    ] = None,
+    micropython: MicroPython = None,
     as_json: Json = False,
 ) -> None:
     """Run a simulated device until Ctrl-C: real MicroPython, a flash file, a Bluetooth radio.
