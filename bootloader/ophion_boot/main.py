@@ -16,6 +16,7 @@ from ophion_boot.core.boot import Boot, Bootloader
 from ophion_boot.core.eventlog import EventLog
 from ophion_boot.core.inbox import Inbox
 from ophion_boot.core.install import settle
+from ophion_boot.core.progress import Progress
 from ophion_boot.core.receive import Upload
 from ophion_boot.core.recovery import led
 from ophion_boot.core.runtime import Runtime
@@ -143,10 +144,11 @@ class Device:
 
     def _components(self) -> list[Component]:
         """What can be updated, by image number."""
-        upload = Upload(self.strategy, self._buf, self.verifier)
+        progress = Progress(self.board.cells, self.log.trim)
+        upload = Upload(self.strategy, self._buf, self.verifier, 0, progress)
         found = [Component(self.strategy, upload, not self.recovery, _ROMFS_MAGIC)]
         if self.runtime:
-            upload = Upload(self.runtime, self._buf, self.verifier, 1)
+            upload = Upload(self.runtime, self._buf, self.verifier, 1, progress)
             found.append(
                 Component(self.runtime, upload, True, _ESP_MAGIC, version_text(self.runtime.version))
             )

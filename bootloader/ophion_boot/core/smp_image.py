@@ -183,7 +183,6 @@ class ImageGroup:
         except UploadError as e:
             raise refusal(e.rc, str(e))
         except AreaError as e:
-            component.upload.close()
             raise refusal(_INVALID_HEADER, str(e))
         except StrategyError as e:
             raise refusal(_NO_FREE_SLOT, str(e))
@@ -196,7 +195,7 @@ class ImageGroup:
         component = self._components[slot // 2]
         if component.strategy.facts().on_trial:
             raise refusal(_NO_FREE_SLOT, "the running image is on trial: the other slot holds the way back")
-        component.upload.close()
+        component.upload.forget()
         component.strategy.discard()
         return {}
 
