@@ -169,7 +169,7 @@ class Device:
 def _trust(board, layout: dict) -> Trust:  # type: ignore[no-untyped-def]
     """What this device trusts: the keys and roots of its firmware, and what its cell adds."""
     facts = TrustDevice(layout["hw"], sys.implementation.version[:3])
-    return Trust(layout["keys"], layout["roots"], board.cells, facts, layout["trust_cache"])
+    return Trust(layout["keys"], layout["roots"], board.cells, facts, layout["trust_cache"], layout["tables"])
 
 
 def _secret(layout: dict):  # type: ignore[no-untyped-def]
