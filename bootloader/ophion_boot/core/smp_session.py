@@ -51,30 +51,50 @@ class Session:
     """Dispatches requests to `groups` ({group number: handler}); responses fit in `buf_size` bytes.
 
     `on_refusal(reason)` is told of every refused write, so that the reason can be read later.
+    `access` (core/access.py; None: everybody may do everything) is asked before anything is looked at.
     """
 
-    def __init__(self, groups: dict, buf_size: int, on_refusal=None) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, groups: dict, buf_size: int, on_refusal=None, access=None) -> None:  # type: ignore[no-untyped-def]
         self._groups = groups
         self._buf_size = buf_size
         self._on_refusal = on_refusal
+        self.access = access
 
-    def handle(self, data: bytes | memoryview) -> bytes | None:
+    def handle(self, data: bytes | memoryview, link: object = None) -> bytes | None:
         """The response to the request `data` (memoryview of one whole packet), or None for bytes
-        that are not a request and have no sender to answer."""
+        that are not a request and have no sender to answer.
+
+        `link` is what the road calls its peer, by a name that no other road of the device uses. A road
+        that has an end of its links tells `closed`.
+        """
         try:
             request = Request(data)
         except FormatError:
             return None
         if request.length != len(data) - HEADER_BYTES:
             return None
-        response = request.response(encode(self._answer(request, data[HEADER_BYTES:])))
+        response = request.response(encode(self._answer(request, data[HEADER_BYTES:], link)))
         if len(response) > self._buf_size:
             response = request.response(encode({"rc": _EMSGSIZE}))
         return response
 
-    def _answer(self, request: Request, payload: bytes | memoryview) -> dict:
+    def closed(self, link: object) -> None:
+        """The peer on `link` has gone; may be called from a radio's handler."""
+        if self.access:
+            self.access.forget(link)
+
+    def unwelcome(self, link: object) -> bool:
+        """True when the road should end `link`."""
+        return self.access is not None and self.access.unwelcome(link)
+
+    def _answer(self, request: Request, payload: bytes | memoryview, link: object) -> dict:
+        access = self.access
         try:
+            if access:
+                access.check(request, link)
             args = decode_map(payload)
+            if access and access.takes(request):
+                return access.handle(request, args, link)
             group = self._groups.get(request.group)
             if group is None:
                 raise not_supported(request)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ from ophion_boot.fmt import FormatError
 from ophion_boot.fmt.key import from_raw, key_hash
 from ophion_boot.fmt.statement import ROOTS, parse_chain
 
+from ophion.build.access import AccessPolicy, read_access
+from ophion.build.layout_error import LayoutError
 from ophion.build.tables import key_tables, steady_keys
-from ophion.errors import InputError
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -42,10 +43,6 @@ PORTS = ("unix", "qemu")
 
 _NAME_MAX = 29
 """BLE name in a scan response of 31 bytes (Core specification, Supplement part A, 1.2)."""
-
-
-class LayoutError(InputError):
-    """A layout that does not describe a flash that works."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +96,7 @@ class Layout:
     encryption: bool
     areas: Mapping[str, AreaSpec]
     health: Health = Health()
+    access: AccessPolicy = field(default_factory=AccessPolicy)
     button: int | None = None
     led: int | None = None
 
@@ -120,6 +118,12 @@ class Layout:
         _check(layout)
         return layout
 
+    def with_access(self, access: AccessPolicy) -> Layout:
+        """The same board with this `access`; raises LayoutError when it cannot have it."""
+        layout = replace(self, access=access)
+        _check(layout)
+        return layout
+
     @property
     def max_image_size(self) -> int:
         """The most bytes that an image may take on this board, TLVs included."""
@@ -135,10 +139,10 @@ def load_layout(path: Path) -> Layout:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise LayoutError(f"{path}: {error}") from error
     try:
-        layout = _layout(table)
+        layout = replace(_layout(table), access=read_access(table, path.parent))
         _check(layout)
     except LayoutError as error:
-        raise LayoutError(f"{path}: {error}") from error
+        raise LayoutError(f"{path}: {error}", error.hint) from error
     return layout
 
 
@@ -175,6 +179,7 @@ def device_module(
         "watchdog_ms": layout.watchdog_ms,
         "recovery_s": layout.recovery_s,
         "health": asdict(layout.health),
+        "access": layout.access.entry(),
         "button": layout.button,
         "led": layout.led,
         "areas": {key: (area.offset, area.size) for key, area in layout.areas.items()},
@@ -278,6 +283,7 @@ def _check(layout: Layout) -> None:
     _check_areas(layout)
     _check_runtime(layout)
     _check_health(layout)
+    layout.access.check_port(layout.port)
     if layout.max_image_size <= 0:
         raise LayoutError("areas.primary and areas.secondary leave no room for an image")
     if layout.areas["state"].size != 2 * layout.sector:

@@ -12,6 +12,7 @@ from ophion.sim.stage import device_files, stand_ins
 from ophion.sim.state import Board
 
 if TYPE_CHECKING:
+    from ophion.build.access import AccessPolicy
     from ophion.build.layout import Layout
 
 
@@ -27,6 +28,7 @@ class Goods:
     enc_keys: Sequence[tuple[bytes, int, bytes]] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)
     runtime: Sequence[int] = (1, 0, 0, 0)
+    access: AccessPolicy | None = None
 
 
 Made = tuple[Board, bytes, Mapping[str, bytes]]
@@ -46,6 +48,8 @@ def from_layout(goods: Goods, path: Path) -> Made:
     layout = load_layout(path)
     if goods.enc_keys:
         layout = layout.with_encryption()
+    if goods.access is not None:
+        layout = layout.with_access(goods.access)
     contents = {"primary": goods.image, "golden": goods.golden or goods.image}
     table: tuple[tuple[str, int, int, int, int], ...] = ()
     if layout.has_runtime:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from ophion.sim.centrals import CentralGate
 from ophion.sim.console import Console
@@ -16,6 +17,9 @@ from ophion.sim.options import Cut, RadioOptions, Start
 from ophion.sim.processor import REASONS, Processor, Surroundings
 from ophion.sim.runtime import find_runtime
 from ophion.sim.state import Board, StateDir
+
+if TYPE_CHECKING:
+    from ophion.build.access import AccessPolicy
 
 _CAUSES = {reason: cause for cause, reason in REASONS.items()}
 _START_TIMEOUT_S = 20.0
@@ -65,6 +69,7 @@ class Simulator:
         keys: Sequence[bytes] = (),
         roots: bytes = b"",
         enc_keys: Sequence[tuple[bytes, int, bytes]] = (),
+        access: AccessPolicy | None = None,
         files: Mapping[str, bytes] | None = None,
         runtime: Sequence[int] = (1, 0, 0, 0),
         flash_size: int = 1 << 20,
@@ -82,9 +87,10 @@ class Simulator:
         with it. Without it, only the stand-ins for the chip are. `files` ({name: content}) are added to
         either, and win. A board whose runtime is a component of its own gets all that as an image in its
         first app partition, called version `runtime`. `enc_keys` are private keys for encrypted images
-        (`ophion.keys.DeviceKey.entry`), which any board of the simulator may have.
+        (`ophion.keys.DeviceKey.entry`), which any board of the simulator may have. `access` takes the place
+        of the layout's.
         """
-        goods = Goods(name, image, golden, keys, roots, enc_keys, files or {}, runtime)
+        goods = Goods(name, image, golden, keys, roots, enc_keys, files or {}, runtime, access)
         board, flash, frozen = from_layout(goods, layout) if layout else bare(goods, flash_size)
         StateDir(Path(directory)).make(board, flash, frozen)
         return cls.open(directory, micropython=micropython, radio=radio, heap=heap, pins=pins)
