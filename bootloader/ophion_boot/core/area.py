@@ -1,5 +1,7 @@
 """A part of a flash: sector-aligned bytes of a block device, addressed from 0."""
 
+from ophion_boot.fmt.quick import blank as _blank
+
 _ERASE_BLOCK = 6
 _PIECE = 256
 
@@ -52,14 +54,17 @@ class Area:
         for n in range(first, first + count):
             self._bdev.ioctl(_ERASE_BLOCK, n)
 
-    def blank(self, sector: int) -> bool:
-        """True when every byte of the sector reads 0xff."""
-        buf = bytearray(_PIECE)
-        erased = b"\xff" * _PIECE
-        for at in range(sector * self.sector, (sector + 1) * self.sector, _PIECE):
+    def blank(self, sector: int, buf=None) -> bool:  # type: ignore[no-untyped-def]
+        """True when every byte of the sector reads 0xff; `buf`, if lent, divides it and is read into."""
+        if buf is None:
+            buf = bytearray(_PIECE)
+        at = sector * self.sector
+        end = at + self.sector
+        while at < end:
             self.read(at, buf)
-            if buf != erased:
+            if not _blank(buf, len(buf)):
                 return False
+            at += len(buf)
         return True
 
     def part(self, offset: int, size: int) -> "Area":

@@ -59,11 +59,11 @@ class EnvelopedArea(Area):
             if n < self._envelope:
                 self._area.erase(n)
 
-    def blank(self, sector: int) -> bool:
+    def blank(self, sector: int, buf=None) -> bool:  # type: ignore[no-untyped-def]
         """True when every byte of the payload sector, and for the first the envelope, reads 0xff."""
-        if sector == 0 and not self._area.blank(self._envelope):
+        if sector == 0 and not self._area.blank(self._envelope, buf):
             return False
-        return sector >= self._envelope or self._area.blank(sector)
+        return sector >= self._envelope or self._area.blank(sector, buf)
 
     def part(self, offset: int, size: int) -> Area:
         """Not for an enveloped image: its bytes do not follow each other."""

@@ -11,9 +11,12 @@ from ophion_boot.compat import const
 from ophion_boot.core.verify import Verifier, VerifyError, hash_into
 from ophion_boot.fmt import FormatError
 from ophion_boot.fmt.image import Header
+from ophion_boot.fmt.quick import copy
 
 _HEADER_BYTES = const(32)
 _SHA_BYTES = const(32)
+# What is programmed at once: two pages of a NOR flash. It divides every sector.
+_PIECE = const(512)
 _INVALID_LENGTH = const(21)
 _INVALID_HEADER = const(22)
 _INVALID_MAGIC = const(23)
@@ -45,7 +48,7 @@ class Upload:
         self._number = number
         self._buf = memoryview(buf)
         self._area = strategy.staged()
-        self._tail = bytearray(self._area.write_size)
+        self._tail = bytearray(_PIECE)
         self.close()
 
     def open(self) -> bool:
@@ -59,20 +62,21 @@ class Upload:
         self._sha = b""
         self._tail_used = 0
         self._erased = 0
+        self._answer: dict = {"off": 0}
 
     def chunk(
         self, offset: int, data: bytes | memoryview, size: int | None = None, sha: bytes | memoryview = b""
     ) -> dict:
         """Take one chunk; returns the response map {"off"} or, at the end, {"off", "match"}.
 
-        `offset`, `size` in bytes; `sha` is SHA-256 of the whole file, or empty. Raises UploadError,
-        StrategyError when the slot is not free, OSError from the flash.
+        `offset`, `size` in bytes; `sha` is SHA-256 of the whole file, or empty. The map is valid until the
+        next call. Raises UploadError, StrategyError when the slot is not free, OSError from the flash.
         """
         if offset == 0 and size is not None:
             if not (self._size == size and self._sha and self._sha == bytes(sha)):
                 self._begin(size, sha, data)
         if not self._size or offset != self._at:
-            return {"off": self._at}
+            return self._wanted()
         if offset + len(data) > self._size:
             raise UploadError(
                 _OVERRUN, "chunk ends at %d, the image at %d" % (offset + len(data), self._size)
@@ -80,11 +84,15 @@ class Upload:
         if not len(data):
             raise UploadError(_INVALID_LENGTH, "a chunk has no data")
         try:
-            self._write(memoryview(data))
+            self._write(data)
         except OSError:
             self.close()
             raise
-        return self._end() if self._at == self._size else {"off": self._at}
+        return self._end() if self._at == self._size else self._wanted()
+
+    def _wanted(self) -> dict:
+        self._answer["off"] = self._at
+        return self._answer
 
     def _begin(self, size: int, sha: bytes | memoryview, data: bytes | memoryview) -> None:
         limit = self._strategy.max_image_size
@@ -113,42 +121,35 @@ class Upload:
         self._size = size
         self._sha = bytes(sha)
 
-    def _write(self, data: memoryview) -> None:
-        """Program `data`; bytes that do not fill a write unit wait in the tail."""
-        unit = len(self._tail)
+    def _write(self, data: bytes | memoryview) -> None:
+        """Program `data`; what does not fill the tail waits there."""
         self._erase_up_to(self._at + len(data))
-        if self._tail_used:
-            take = min(unit - self._tail_used, len(data))
-            self._tail[self._tail_used : self._tail_used + take] = data[:take]
-            self._tail_used += take
-            self._at += take
-            data = data[take:]
-            if self._tail_used < unit and self._at < self._size:
-                return
+        start = 0
+        while start < len(data):
+            count = min(_PIECE - self._tail_used, len(data) - start)
+            copy(self._tail, data, self._tail_used, start, count)
+            start += count
+            self._at += count
+            self._tail_used += count
+            if self._tail_used == _PIECE:
+                self._area.program(self._at - _PIECE, self._tail)
+                self._tail_used = 0
+        if self._at == self._size and self._tail_used:
             self._flush_tail()
-        whole = len(data) // unit * unit
-        if whole:
-            self._area.program(self._at, data[:whole])
-            self._at += whole
-        rest = len(data) - whole
-        if rest:
-            self._tail[:rest] = data[whole:]
-            self._tail_used = rest
-            self._at += rest
-            if self._at == self._size:
-                self._flush_tail()
 
     def _flush_tail(self) -> None:
-        used, unit = self._tail_used, len(self._tail)
-        for i in range(used, unit):
+        """Program what waits in the tail, filled up to a write unit."""
+        used = self._tail_used
+        end = used + -used % self._area.write_size
+        for i in range(used, end):
             self._tail[i] = 0xFF
-        self._area.program(self._at - used, self._tail)
+        self._area.program(self._at - used, memoryview(self._tail)[:end])
         self._tail_used = 0
 
     def _erase_up_to(self, end: int) -> None:
         sector = self._area.sector
         while self._erased * sector < end:
-            if not self._area.blank(self._erased):
+            if not self._area.blank(self._erased, self._buf):
                 self._area.erase(self._erased)
             self._erased += 1
 

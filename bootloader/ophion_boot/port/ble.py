@@ -158,14 +158,16 @@ class BleServer:
         finally:
             self._inbox.release()
         if response is not None and connection == self._connection:
-            self._out = memoryview(response)
+            self._out = response
             self._out_at = 0
             self._send()
 
     def _send(self) -> None:
         step = self._mtu - _ATT_OVERHEAD
         while self._out and self.connected():
-            piece = self._out[self._out_at : self._out_at + step]
+            piece = self._out
+            if len(piece) > step:
+                piece = memoryview(piece)[self._out_at : self._out_at + step]
             try:
                 self._ble.gatts_notify(self._connection, self._handle, piece)
             except OSError as e:
