@@ -28,12 +28,15 @@ _LEFT_OUT = ("unix", "ble", "ota")
 
 
 def firmware(
-    keys: Sequence[bytes], extra: Mapping[str, bytes] | None = None, key_tables: bool = False
+    keys: Sequence[bytes],
+    extra: Mapping[str, bytes] | None = None,
+    name: str = "boot",
+    key_tables: bool = False,
 ) -> build.Firmware:
     """MicroPython with the bootloader and the layout of the board `qemu` frozen in.
 
-    `keys` are raw public keys, `extra` are more frozen modules; with `key_tables` the keys have their tables.
-    Raises build.BuildError.
+    `keys` are raw public keys, `extra` are more frozen modules, or others instead; one firmware is kept for
+    each `name`. With `key_tables` the keys have their tables. Raises build.BuildError.
     """
     stand_in = stand_ins()
     frozen = {name: data for name, data in device_files().items() if name not in stand_in}
@@ -45,7 +48,7 @@ def firmware(
     frozen = {name: data for name, data in frozen.items() if name not in unused}
     frozen["ophion_layout.py"] = device_module(layout, layout.name, list(keys)).encode()
     frozen["counting.py"] = (build.BOARD / "modules" / "counting.py").read_bytes()
-    return build.firmware({**frozen, **(extra or {})}, "boot")
+    return build.firmware({**frozen, **(extra or {})}, name)
 
 
 class Device:
@@ -67,7 +70,11 @@ class Device:
         self._written = 0
         self._start.write_bytes(rig.packed({}, firmware, _HEAP_KB, mpy=False))
         self.flash.write_bytes(b"\xff" * self.layout.flash_size)
-        self._write(self.layout.areas["primary"].offset, image)
+        self.put("primary", image)
+
+    def put(self, area: str, image: bytes) -> None:
+        """Write `image` to the start of the area called `area`. Only while the device is off."""
+        self._write(self.layout.areas[area].offset, image)
 
     def stage(self, image: bytes, permanent: bool = False) -> None:
         """Put `image` where an update lies, and ask for it: what a finished upload leaves behind.
