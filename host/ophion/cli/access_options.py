@@ -37,7 +37,7 @@ _Verb = TypeVar("_Verb", bound=Callable[..., None])
 
 def takes_access(verb: _Verb) -> _Verb:
     """Give `verb` the three options; what they say is `current_access()` while it runs."""
-    signature = inspect.signature(verb)
+    signature = inspect.signature(verb, eval_str=True)
 
     @functools.wraps(verb)
     def wrapped(*arguments: Any, **options: Any) -> None:
@@ -52,8 +52,9 @@ def takes_access(verb: _Verb) -> _Verb:
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
         for name, (kind, default) in _OPTIONS.items()
     ]
-    wrapped.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *more])  # type: ignore[attr-defined]
-    wrapped.__annotations__ = {**verb.__annotations__, **{name: kind for name, (kind, _) in _OPTIONS.items()}}
+    parameters = [*signature.parameters.values(), *more]
+    wrapped.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return wrapped  # type: ignore[return-value]
 
 

@@ -15,7 +15,7 @@ Passkey = Callable[[], Awaitable[int]]
 """Asked while the device shows its passkey; returns the six digits as a number."""
 
 
-class _Session(Session):
+class CentralSession(Session):
     """Bumble's, without the call that it warns of itself (0.0.228, `Host.send_command_sync`)."""
 
     def start_encryption(self, key: bytes) -> None:
@@ -58,6 +58,6 @@ async def pair(connection: Connection, passkey: Passkey | None, secure: bool = T
     def config(_: Connection) -> PairingConfig:
         return PairingConfig(sc=secure, mitm=passkey is not None, bonding=True, delegate=_Keyboard(passkey))
 
-    connection.device.smp_manager.session_proxy = _Session
+    connection.device.smp_manager.session_proxy = CentralSession
     connection.device.pairing_config_factory = config
     await connection.pair()

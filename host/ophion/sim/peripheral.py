@@ -140,7 +140,12 @@ class Peripheral:
             self._stack = stack
             stack.device.on(Device.EVENT_CONNECTION, self._on_connection)
             self._security = Security(
-                stack.device, self._ask_secret, self._tell, self._spawn, self._options.secure_only
+                stack.device,
+                self._ask_secret,
+                self._order,
+                self._tell,
+                self._spawn,
+                self._options.secure_only,
             )
             await stack.device.power_on()
             self._outgoing = Outgoing(stack.device, self._options, self._credit)
@@ -338,6 +343,11 @@ class Peripheral:
         if self._stack is None or self._ended:
             return 0, b""
         return await self._answered(kind, body)
+
+    def _order(self, kind: int, body: bytes) -> None:
+        """A message with a sequence number whose answer nobody waits for."""
+        self._sequence += 1
+        self._send(kind, struct.pack("<I", self._sequence) + body)
 
     async def _answered(self, kind: int, body: bytes) -> tuple[int, bytes]:
         """What the device answers to a message that gets a sequence number."""

@@ -83,8 +83,11 @@ class _Delegate(PairingDelegate):
 class _Secrets(KeyStore):
     """Bumble's bonds in the device's handlers."""
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: Ask, send: Send, on_bond: Callable[[str, PairingKeys], None]) -> None:
         self._ask = ask
+        self._send = send
+        self._on_bond = on_bond
+        self.keeps = False
 
     async def get(self, name: str) -> PairingKeys | None:
         key = _key_of(name)
@@ -95,6 +98,7 @@ class _Secrets(KeyStore):
         return PairingKeys(ltk=PairingKeys.Key(fields[5], authenticated=bool(fields[-1] & 1)))
 
     async def update(self, name: str, keys: PairingKeys) -> None:
+        """The pairing is over: all of it at once, for the central may be gone with its next breath."""
         key = _key_of(name)
         if keys.ltk is None:
             return
@@ -103,8 +107,9 @@ class _Secrets(KeyStore):
         value = struct.pack(
             _RECORD, key[0], key[1:], _KEY_BYTES, 0, 0, keys.ltk.value, 1, 1, irk, bool(keys.irk), flags
         )
-        for kind in (_PEERS, _OURS):
-            await self._ask(m.SET_SECRET, struct.pack("<BB", kind, len(key)) + key + value)
+        for kind in (_PEERS, _OURS) if self.keeps else ():
+            self._send(m.SET_SECRET, struct.pack("<BB", kind, len(key)) + key + value)
+        self._on_bond(name, keys)
 
     async def delete(self, name: str) -> None:
         key = _key_of(name)
@@ -115,12 +120,15 @@ class _Secrets(KeyStore):
 class Security:
     """Pairing and permissions on one active radio.
 
-    `ask` sends a message with a sequence number of its own and returns (number, bytes) of the answer; `send`
-    sends one that has no answer and begins with the connection; `spawn` runs a coroutine as long as the
-    device runs. `secure_only` as in RadioOptions.
+    `ask` sends a message with a sequence number and returns (number, bytes) of the answer, `order` does not
+    wait for it; `send` sends a message that has none and begins with the connection; `spawn` runs a
+    coroutine as long as the device runs. `secure_only` as in RadioOptions.
     """
 
-    def __init__(self, device: Device, ask: Ask, send: Send, spawn: Spawn, secure_only: bool) -> None:
+    def __init__(
+        self, device: Device, ask: Ask, order: Send, send: Send, spawn: Spawn, secure_only: bool
+    ) -> None:
+        self._device = device
         self._send = send
         self._spawn = spawn
         self._secure_only = secure_only
@@ -128,7 +136,7 @@ class Security:
         self._passkeys: dict[int, asyncio.Future[int]] = {}
         self._pairing: dict[int, asyncio.Event] = {}
         self._bond, self._mitm, self._io, self._secure = 0, 0, _NO_INPUT_NO_OUTPUT, 0
-        self._secrets = _Secrets(ask)
+        self._secrets = _Secrets(ask, order, self._on_bond)
         device.keystore = self._secrets
         device.ophion_security = self  # type: ignore[attr-defined]
         device.smp_manager.session_proxy = _Session
@@ -137,6 +145,7 @@ class Security:
     def configure(self, payload: bytes) -> None:
         """BLE_SECURITY."""
         self._bond, self._mitm, self._io, self._secure = payload
+        self._secrets.keeps = bool(self._bond)
 
     def give_passkey(self, payload: bytes) -> None:
         """BLE_PASSKEY."""
@@ -152,10 +161,6 @@ class Security:
 
         def on_start() -> None:
             self._pairing[handle] = asyncio.Event()
-
-        def on_pairing(keys: PairingKeys) -> None:
-            authenticated = keys.ltk is not None and keys.ltk.authenticated
-            self._set(connection, _State(True, authenticated, bool(self._bond)))
 
         def on_failure(reason: int) -> None:
             self._set(connection, self._states.get(handle, _State()))
@@ -173,7 +178,6 @@ class Security:
                 waiting.cancel()
 
         connection.on(Connection.EVENT_PAIRING_START, on_start)
-        connection.on(Connection.EVENT_PAIRING, on_pairing)
         connection.on(Connection.EVENT_PAIRING_FAILURE, on_failure)
         connection.on(Connection.EVENT_CONNECTION_ENCRYPTION_CHANGE, on_encryption)
         connection.on(Connection.EVENT_DISCONNECTION, on_end)
@@ -217,6 +221,13 @@ class Security:
             bonding=bool(self._bond),
             delegate=_Delegate(self, connection, self._io),
         )
+
+    def _on_bond(self, name: str, keys: PairingKeys) -> None:
+        """Somebody has paired."""
+        authenticated = keys.ltk is not None and keys.ltk.authenticated
+        for connection in self._device.connections.values():
+            if str(connection.peer_address) == name:
+                self._set(connection, _State(True, authenticated, bool(self._bond)))
 
     async def _restored(self, connection: Connection) -> None:
         """The link was encrypted with a bond."""
