@@ -288,7 +288,18 @@ def test_a_sector_that_cannot_be_erased_ahead_is_no_error_yet():
     device.rig.put_staged(b"\0" * (6 * SECTOR))
     first(device, image("six"))
     device.flash.faults.append((0, device.flash.size, "fail"))
-    assert device.upload.ahead() is False
+    assert device.upload.ahead() is True and device.upload.ahead() is False, "tried once"
+
+
+def test_what_is_wiped_is_forgotten_and_erased_ahead():
+    device, data = UploadDevice(), image("six")
+    send(device, data, 6000)
+    device.upload.wipe()
+    while device.upload.ahead():
+        pass
+    assert device.staged(LIMIT) == b"\xff" * LIMIT
+    device.boot()
+    assert first(device, data) == {"off": 700}
 
 
 class Ram:

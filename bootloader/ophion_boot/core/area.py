@@ -82,7 +82,7 @@ class Area:
         goes back to the start of its sector, unless the rest of that is blank.
         """
         sector, start = at // self.sector, at % self.sector
-        if start and self.write_size >= _ONCE and not self.blank(sector, start):
+        if start and self.write_size >= _ONCE and not self.blank(sector, start=start):
             return sector * self.sector, sector
         return at, sector + (1 if start else 0)
 

@@ -63,7 +63,7 @@ class EnvelopedArea(Area):
         """True when every byte of the payload sector, and for the first the envelope, reads 0xff."""
         if sector == 0 and not self._area.blank(self._envelope):
             return False
-        return sector >= self._envelope or self._area.blank(sector, start)
+        return sector >= self._envelope or self._area.blank(sector, start=start)
 
     def resume(self, at: int) -> tuple[int, int]:
         """As an Area's, in bytes of the image; 0 when header and envelope have to be written anew."""

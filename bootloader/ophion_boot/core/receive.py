@@ -75,6 +75,7 @@ class Upload:
         self._room = 0
         self._marked = 0
         self._erased = 0
+        self._ready = 0
         self._sha = b""
         self._tlvs_at = 0
         self._answer: dict = {"off": 0}
@@ -115,14 +116,19 @@ class Upload:
         self._answer["off"] = self._at
         return self._answer
 
+    def wipe(self) -> None:
+        """Forget the upload for good, and let `ahead` erase all of where updates lie."""
+        self.forget()
+        self._ready = self._area.sectors
+
     def ahead(self) -> bool:
-        """Make the next sector ready that is not yet; False when there is none, or its flash fails."""
-        if not self._size or self._erased * self._area.sector >= self._room:
+        """Make the next sector ready that the data has not reached yet; False when there is nothing to do."""
+        if self._erased >= self._ready:
             return False
         try:
             self._erase_next()
         except OSError:
-            return False
+            self._ready = 0  # whoever needs that sector is told
         return True
 
     # The first chunk
@@ -146,6 +152,7 @@ class Upload:
         self._size = size
         self._sha = sha
         self._room = min(size, self._strategy.max_image_size)
+        self._ready = -(-self._room // self._area.sector)
         self._tlvs_at = header.signed_size
         self._at = self._marked = at
         self._answer["off"] = at
