@@ -16,6 +16,7 @@ from ophion_boot.core.boot import Boot, Bootloader
 from ophion_boot.core.eventlog import EventLog
 from ophion_boot.core.inbox import Inbox
 from ophion_boot.core.install import settle
+from ophion_boot.core.progress import Progress
 from ophion_boot.core.receive import Upload
 from ophion_boot.core.recovery import led
 from ophion_boot.core.runtime import Runtime
@@ -145,10 +146,11 @@ class Device:
 
     def _components(self) -> list[Component]:
         """What can be updated, by image number."""
-        upload = Upload(self.strategy, self._buf, self.verifier)
+        progress = Progress(self.board.cells, self.log.trim)
+        upload = Upload(self.strategy, self._buf, self.verifier, 0, progress)
         found = [Component(self.strategy, upload, not self.recovery, _ROMFS_MAGIC)]
         if self.runtime:
-            upload = Upload(self.runtime, self._buf, self.verifier, 1)
+            upload = Upload(self.runtime, self._buf, self.verifier, 1, progress)
             found.append(
                 Component(self.runtime, upload, True, _ESP_MAGIC, version_text(self.runtime.version))
             )
@@ -170,7 +172,7 @@ class Device:
 def _trust(board, layout: dict) -> Trust:  # type: ignore[no-untyped-def]
     """What this device trusts: the keys and roots of its firmware, and what its cell adds."""
     facts = TrustDevice(layout["hw"], sys.implementation.version[:3])
-    return Trust(layout["keys"], layout["roots"], board.cells, facts, layout["trust_cache"])
+    return Trust(layout["keys"], layout["roots"], board.cells, facts, layout["trust_cache"], layout["tables"])
 
 
 def _secret(layout: dict):  # type: ignore[no-untyped-def]

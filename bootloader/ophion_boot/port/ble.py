@@ -173,7 +173,7 @@ class BleServer:
             self._inbox.release()
         # Handles are used again: what was asked by one central is not told to the next.
         if response is not None and connection == self._connection and before == self.connections:
-            self._out = memoryview(response)
+            self._out = response
             self._out_at = 0
             self._send()
 
@@ -188,7 +188,9 @@ class BleServer:
     def _send(self) -> None:
         step = self._mtu - _ATT_OVERHEAD
         while self._out and self.connected():
-            piece = self._out[self._out_at : self._out_at + step]
+            piece = self._out
+            if len(piece) > step:
+                piece = memoryview(piece)[self._out_at : self._out_at + step]
             try:
                 self._ble.gatts_notify(self._connection, self._handle, piece)
             except OSError as e:

@@ -15,12 +15,14 @@ from ophion_boot.core.journal import TRIALS_MAX
 from ophion_boot.core.runtime import room as payload_room
 from ophion_boot.core.strategies import NAMES as STRATEGIES
 from ophion_boot.core.strategies import strategy_class
+from ophion_boot.crypto import CryptoError
 from ophion_boot.fmt import FormatError
 from ophion_boot.fmt.key import from_raw, key_hash
 from ophion_boot.fmt.statement import ROOTS, parse_chain
 
 from ophion.build.access import AccessPolicy, read_access
 from ophion.build.layout_error import LayoutError
+from ophion.build.tables import key_tables, steady_keys
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -90,6 +92,7 @@ class Layout:
     watchdog_ms: int
     recovery_s: int
     trust_cache: bool
+    key_tables: bool
     encryption: bool
     areas: Mapping[str, AreaSpec]
     health: Health = Health()
@@ -154,7 +157,8 @@ def device_module(
     """Source of the device's module `ophion_layout`.
 
     `keys` are public keys that sign images without a chain, raw Ed25519 or as MCUboot hashes them; `roots`
-    is a chain file whose last root set the firmware holds, empty for none; `runtime` is the version of the
+    is a chain file whose last root set the firmware holds, empty for none (its other statements are looked at
+    on a board with `key_tables` only: their keys may get a table); `runtime` is the version of the
     runtime that the module is frozen into; `enc_keys` are private keys that open encrypted images
     (`ophion.keys.DeviceKey.entry`), on a board with `encryption`. Raises LayoutError.
     """
@@ -182,11 +186,23 @@ def device_module(
         "keys": pairs,
         "roots": root_set(roots) if roots else None,
         "trust_cache": layout.trust_cache,
+        "tables": _tables(layout, keys, roots),
         "encryption": layout.encryption,
         "enc_keys": list(enc_keys),
     }
     lines = "".join(f"    {key!r}: {value!r},\n" for key, value in values.items())
     return f'"""Made by ophion from layout.toml: do not edit."""\n\nLAYOUT = {{\n{lines}}}\n'
+
+
+def _tables(layout: Layout, keys: Sequence[bytes], roots: bytes) -> dict[bytes, tuple[bytes, bytes]]:
+    if not layout.key_tables:
+        return {}
+    held = root_set(roots)["keys"] if roots else []
+    chain = parse_chain(roots) if roots else []
+    try:
+        return key_tables(steady_keys(keys, held, chain, layout.trust_cache))
+    except CryptoError as error:
+        raise LayoutError(f"update.key_tables: {error}") from error
 
 
 def root_set(data: bytes) -> dict[str, Any]:
@@ -215,6 +231,7 @@ def _layout(table: Mapping[str, Any]) -> Layout:
         watchdog_ms=_number(update, "update.watchdog_ms"),
         recovery_s=_number(update, "update.recovery_s"),
         trust_cache=_flag(update, "update.trust_cache", True),
+        key_tables=_flag(update, "update.key_tables", False),
         encryption=_flag(update, "update.encryption", False),
         areas={name: _area(areas, name) for name in areas},
         health=_health(table),

@@ -56,6 +56,8 @@ DevicePasskey = Annotated[
 LayoutFile = Annotated[
     Path | None, typer.Option(metavar="TOML", help="New device: flash map, instead of --board.")
 ]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Where the device keeps its state.")]
+New = Annotated[bool, typer.Option("--new", help="Make a new device, replacing one that is there.")]
 CutAt = Annotated[
     int | None,
     typer.Option("--cut-at-op", min=1, metavar="N", help="Power fails in flash operation N; this ends."),
@@ -71,12 +73,8 @@ def register(app: typer.Typer) -> None:
 
 
 def sim(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Where the device keeps its state.")
-    ] = _DEFAULT_DIR,
-    new: Annotated[
-        bool, typer.Option("--new", help="Make a new device, replacing one that is there.")
-    ] = False,
+    folder: Folder = _DEFAULT_DIR,
+    new: New = False,
     image: FirstImage = None,
     golden: GoldenImage = None,
     key: TrustedKeys = None,

@@ -16,7 +16,7 @@ from smp.message import ResponseType
 from smpclient import SMPClient
 from smpclient.exceptions import SMPClientException, SMPUploadError
 from smpclient.requests.image_management import ImageErase, ImageStatesRead, ImageStatesWrite
-from smpclient.requests.os_management import EchoWrite, ResetWrite
+from smpclient.requests.os_management import EchoWrite, MCUMgrParametersRead, ResetWrite
 from smpclient.transport import SMPTransportDisconnected
 from smpclient.transport.ble import SMPBLETransportDeviceNotFound, SMPBLETransportNotSMPServer
 
@@ -34,12 +34,11 @@ from ophion.push.group64 import (
     TrustRead,
     TrustResponse,
 )
+from ophion.push.pipeline import SLOW_ANSWER_TIMEOUT_S, Limits, Uploader
 from ophion.push.refusal import GENERIC, refusal
 
 CONNECT_TIMEOUT_S = 15.0
 ANSWER_TIMEOUT_S = 5.0
-SLOW_ANSWER_TIMEOUT_S = 40.0
-"""For requests in which a device erases flash or verifies a signature before it answers."""
 
 
 class Link:
@@ -97,7 +96,6 @@ class Link:
         """End the connection; harmless when it is gone."""
         with suppress(BleakError, OSError, EOFError, asyncio.TimeoutError):
             await self._client.disconnect()
-        await self._transport.settle()
 
     @property
     def mtu(self) -> int:
@@ -127,18 +125,39 @@ class Link:
         """Erase the slot that does not run."""
         await self._request(ImageErase(), "the erase", SLOW_ANSWER_TIMEOUT_S)
 
-    async def upload(self, data: bytes, image: int = 0) -> AsyncGenerator[int, None]:
+    async def limits(self, window: int | None = None) -> Limits:
+        """How an upload may be sent to this device: one request at once unless it has buffers for more.
+
+        `window` lowers the number. One buffer is left for the answer: Zephyr takes it from the same pool.
+        """
+        try:
+            answer: Any = await self._request(MCUMgrParametersRead(), "its buffers")
+        except RefusedError:
+            return Limits(self.buf_size, write=self._transport.mtu)
+        buffers = max(1, answer.buf_count - 1)
+        return Limits(
+            answer.buf_size, buffers if window is None else min(buffers, window), self._transport.mtu
+        )
+
+    async def upload(
+        self, data: bytes, image: int = 0, digest: bytes = b"", window: int | None = None
+    ) -> AsyncGenerator[int, None]:
         """Send `data` to the free slot of image number `image` (0 application, 1 runtime).
 
-        Yields how many bytes the device has, which may begin above 0.
+        Yields how many bytes the device has, which may begin above 0, and go back when something was lost.
+        `digest` is what the image list will call it: that tells whether it is there when the last answer was
+        lost. `window` is how many requests may be on their way, if the device has buffers for them.
 
         A device that holds a part of the same file from before goes on from there.
         """
-        steps = self._client.upload(
-            data, slot=image, first_timeout_s=SLOW_ANSWER_TIMEOUT_S, subsequent_timeout_s=ANSWER_TIMEOUT_S
-        )
+
+        async def arrived() -> bool:
+            return any(state.hash == digest for state in await self.images() if not state.active)
+
+        limits = await self.limits(window)
+        steps = Uploader(self._client, data, image, limits, arrived if digest else None).run()
         try:
-            async with aclosing(steps):  # type: ignore[type-var]
+            async with aclosing(steps):
                 with converted(self.device, "uploading"):
                     async for offset in steps:
                         yield offset

@@ -46,6 +46,7 @@ class PushOptions:
     wait_s     how long after the reset the new image may take until it runs and is confirmed
     connect_s  how long one try to find and connect to the device may take before the reset
     access     what is shown to the device on each connection, None: nothing
+    window     how many requests may be on their way at once; None: what the device has buffers for
     """
 
     confirm: bool = False
@@ -54,6 +55,7 @@ class PushOptions:
     wait_s: float = 120.0
     connect_s: float = CONNECT_TIMEOUT_S
     access: Access | None = None
+    window: int | None = None
 
 
 async def push(
@@ -172,7 +174,8 @@ class _Push:
         started = last = time.monotonic()
         start: int | None = None
         reached, stuck = -1, 0
-        async with aclosing(link.upload(data, number)) as offsets:
+        window = self._options.window
+        async with aclosing(link.upload(data, number, image.hash, window)) as offsets:
             async for offset in offsets:
                 now = time.monotonic()
                 stuck = stuck + 1 if offset <= reached else 0
