@@ -55,10 +55,26 @@ class Upload:
     def close(self) -> None:
         """Forget the upload; what is in flash stays there."""
         self._size = 0
+        self._ahead = 0
         self._at = 0
         self._sha = b""
         self._tail_used = 0
         self._erased = 0
+
+    def wipe(self) -> None:
+        """Forget the upload, and let `idle` erase all of where updates lie."""
+        self.close()
+        self._ahead = self._area.sectors
+
+    def idle(self) -> bool:
+        """Erase a sector ahead of the data (or of the next upload); False when there is nothing to do."""
+        if self._erased >= self._ahead:
+            return False
+        try:
+            self._erase_up_to((self._erased + 1) * self._area.sector)
+        except OSError:
+            self._ahead = 0  # whoever needs that sector is told
+        return True
 
     def chunk(
         self, offset: int, data: bytes | memoryview, size: int | None = None, sha: bytes | memoryview = b""
@@ -111,6 +127,7 @@ class Upload:
         self.close()
         self._strategy.begin_upload()
         self._size = size
+        self._ahead = -(-size // self._area.sector)
         self._sha = bytes(sha)
 
     def _write(self, data: memoryview) -> None:

@@ -51,12 +51,23 @@ class Session:
     """Dispatches requests to `groups` ({group number: handler}); responses fit in `buf_size` bytes.
 
     `on_refusal(reason)` is told of every refused write, so that the reason can be read later.
+    `requests` and `refused` count; `before` is (group, command) of the request before this one.
     """
 
     def __init__(self, groups: dict, buf_size: int, on_refusal=None) -> None:  # type: ignore[no-untyped-def]
         self._groups = groups
         self._buf_size = buf_size
         self._on_refusal = on_refusal
+        self._idle = [groups[number].idle for number in groups if hasattr(groups[number], "idle")]
+        self._last = self.before = (0, 0)
+        self.requests = self.refused = 0
+
+    def idle(self) -> None:
+        """Nobody asks anything at the moment: groups do a piece of what can be done ahead, one flash
+        operation at most."""
+        for work in self._idle:
+            if work():
+                return
 
     def handle(self, data: bytes | memoryview) -> bytes | None:
         """The response to the request `data` (memoryview of one whole packet), or None for bytes
@@ -67,6 +78,8 @@ class Session:
             return None
         if request.length != len(data) - HEADER_BYTES:
             return None
+        self.requests += 1
+        self.before, self._last = self._last, (request.group, request.command)
         response = request.response(encode(self._answer(request, data[HEADER_BYTES:])))
         if len(response) > self._buf_size:
             response = request.response(encode({"rc": _EMSGSIZE}))
@@ -89,6 +102,7 @@ class Session:
             return self._refuse(request, SmpError(_EUNKNOWN, str(e)))
 
     def _refuse(self, request: Request, error: SmpError) -> dict:
+        self.refused += 1
         if request.write and self._on_refusal and error.group is not None:
             self._on_refusal(error.reason)
         if request.version == 0:

@@ -10,9 +10,15 @@ _FORMAT = ">BBHHBB"
 _VERSION_MAX = const(1)
 
 
-def payload_length(data: bytes | memoryview) -> int:
+def payload_length(data: bytes | bytearray | memoryview) -> int:
     """Bytes of payload that the header at the start of `data` (at least 8 bytes) announces."""
     return data[2] << 8 | data[3]
+
+
+def is_request(data: bytes | bytearray | memoryview) -> bool:
+    """True when `data` (at least two bytes) can be the start of a request's header: its flags are 0, too."""
+    first = data[0]
+    return first & 5 == 0 and first >> 3 <= _VERSION_MAX and data[1] == 0
 
 
 class Request:

@@ -28,6 +28,26 @@ CutAt = Annotated[
     int | None,
     typer.Option("--cut-at-op", min=1, metavar="N", help="Power fails in flash operation N; this ends."),
 ]
+Udp = Annotated[
+    str, typer.Option("--udp", metavar="HOST:PORT", help="New device: take updates over UDP there, too.")
+]
+SerialFraming = Annotated[
+    str,
+    typer.Option(
+        "--serial", metavar="FRAMING", help="New device: over its UART, too (DIR/uart): console or raw."
+    ),
+]
+Golden = Annotated[
+    Path | None,
+    typer.Option(metavar="IMAGE", help="New device: factory image (boards that have one; default --image)."),
+]
+Roots = Annotated[
+    Path | None, typer.Option("--roots", metavar="CHAIN", help="New device: root set that it trusts.")
+]
+Program = Annotated[
+    str | None,
+    typer.Option(envvar="OPHION_MICROPYTHON", metavar="PATH", help="A micropython to run instead."),
+]
 _FOLLOW_S = 0.1
 _DEFAULT_DIR = Path(".ophion/sim")
 
@@ -48,28 +68,19 @@ def sim(
     image: Annotated[
         Path | None, typer.Option("--image", metavar="IMAGE", help="New device: image in its primary slot.")
     ] = None,
-    golden: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="IMAGE", help="New device: factory image (boards that have one; default --image)."
-        ),
-    ] = None,
+    golden: Golden = None,
     key: Annotated[
         list[Path] | None, typer.Option("--key", "-k", metavar="PUB", help="New device: key it trusts.")
     ] = None,
-    roots: Annotated[
-        Path | None,
-        typer.Option("--roots", metavar="CHAIN", help="New device: root set that it trusts."),
-    ] = None,
+    roots: Roots = None,
     enc_key: DeviceKeys = None,
     layout: LayoutFile = None,
     board: Annotated[str, typer.Option(help="New device: a board that comes with ophion.")] = "sim",
     name: Annotated[str, typer.Option(help="New device: name in the air.")] = "ophion-sim",
+    udp: Udp = "",
+    serial: SerialFraming = "",
     cut_at_op: CutAt = None,
-    micropython: Annotated[
-        str | None,
-        typer.Option(envvar="OPHION_MICROPYTHON", metavar="PATH", help="A micropython to run instead."),
-    ] = None,
+    micropython: Program = None,
     as_json: Json = False,
 ) -> None:
     """Run a simulated device until Ctrl-C: real MicroPython, a flash file, a Bluetooth radio.
@@ -83,7 +94,7 @@ def sim(
     from ophion.sim import Cut, Simulator
 
     fresh = new or not (folder / "sim.json").exists()
-    if not fresh and (image or golden or key or roots or enc_key or layout):
+    if not fresh and (image or golden or key or roots or enc_key or layout or udp or serial):
         raise UsageError(f"{folder} holds a device already", "add --new to replace it")
     if fresh and not key and not roots:
         raise UsageError("a new device needs a key to trust", "ophion sim --image IMAGE --key KEY.pub")
@@ -109,6 +120,8 @@ def sim(
                 roots=root_set.data if root_set else b"",
                 enc_keys=secrets,
                 micropython=micropython,
+                udp=udp,
+                serial=serial,
             )
         else:
             device = Simulator.open(folder, micropython=micropython)

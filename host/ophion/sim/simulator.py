@@ -17,6 +17,7 @@ from ophion.sim.processor import REASONS, Processor, Surroundings
 from ophion.sim.runtime import find_runtime
 from ophion.sim.stage import device_files, stand_ins
 from ophion.sim.state import Board, StateDir
+from ophion.sim.uart import Uart
 
 if TYPE_CHECKING:
     from ophion.build.layout import Layout
@@ -60,6 +61,7 @@ class Simulator:
         self._ether: Ether | None = None
         self._gate: CentralGate | None = None
         self._console: Console | None = None
+        self._uart: Uart | None = None
         self._processor: Processor | None = None
         self.transport = ""
 
@@ -84,6 +86,8 @@ class Simulator:
         radio: RadioOptions | None = None,
         heap: str = "4M",
         pins: Mapping[int, int] | None = None,
+        udp: str = "",
+        serial: str = "",
     ) -> Simulator:
         """Make a new device: erased flash, with `image` in the primary area.
 
@@ -94,7 +98,8 @@ class Simulator:
         with it. Without it, only the stand-ins for the chip are. `files` ({name: content}) are added to
         either, and win. A board whose runtime is a component of its own gets all that as an image in its
         first app partition, called version `runtime`. `enc_keys` are private keys for encrypted images
-        (`ophion.keys.DeviceKey.entry`), which any board of the simulator may have.
+        (`ophion.keys.DeviceKey.entry`), which any board of the simulator may have. `udp` ("HOST:PORT") and
+        `serial` ("raw" or "console") are roads that it has besides Bluetooth.
         """
         sector, write_size = 4096, 4
         places = [("the primary area", 0, flash_size, image)]
@@ -104,6 +109,7 @@ class Simulator:
             from ophion.build.layout import device_module, load_layout
 
             spec = load_layout(layout).with_encryption() if enc_keys else load_layout(layout)
+            spec = spec.with_roads(udp, serial)
             flash_size, sector, write_size = spec.flash_size, spec.sector, spec.write_size
             contents = {"primary": image, "golden": golden or image}
             if spec.has_runtime:
@@ -158,6 +164,7 @@ class Simulator:
         self._state.lock()
         try:
             self._console = Console(self._state.console)
+            self._uart = Uart(self._state.uart)
             self._ether = Ether(self._radio)
             self._gate = CentralGate(self._ether)
             self._processor = Processor(
@@ -170,6 +177,7 @@ class Simulator:
                     radio=self._radio,
                     ether=self._ether,
                     console=self._console,
+                    uart=self._uart.chip,
                 )
             )
             self.transport = await self._gate.open()
@@ -192,6 +200,9 @@ class Simulator:
             self._ether = None
         if self._console is not None:
             self._console.close()
+        if self._uart is not None:
+            self._uart.close()
+            self._uart = None
         self._state.unlock()
 
     async def serve(self) -> None:
@@ -261,6 +272,11 @@ class Simulator:
     def address(self) -> str:
         """The radio address, as printed on a label."""
         return self._board.address
+
+    @property
+    def port(self) -> str:
+        """Path of the serial port at the other end of the device's UART 1, while it runs."""
+        return self._uart.port if self._uart else ""
 
     @property
     def powered(self) -> bool:

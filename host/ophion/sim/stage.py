@@ -24,6 +24,24 @@ ENCRYPTION = frozenset(
 )
 """Frozen files that a board without `update.encryption` never imports, and may leave out."""
 
+SMP_PARTS = frozenset(
+    f"ophion_boot/{name}.py"
+    for name in (
+        "core/settings",
+        "core/smp_clock",
+        "core/smp_settings",
+        "core/smp_stat",
+        "fmt/console",
+        "fmt/stream",
+        "port/console",
+        "port/raw",
+        "port/roads",
+        "port/udp",
+        "port/wire",
+    )
+)
+"""Frozen files that a board without `[smp]` groups, UDP and `[serial]` never imports, and may leave out."""
+
 _STAND_INS = Path(__file__).parent / "device"
 
 
