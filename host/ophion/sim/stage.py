@@ -26,6 +26,23 @@ ENCRYPTION = frozenset(
 
 KEY_TABLES = frozenset({"ophion_boot/crypto/base_p256.py"})
 """Frozen files that only a board with `update.key_tables` and a key of P-256 imports."""
+SMP_PARTS = frozenset(
+    f"ophion_boot/{name}.py"
+    for name in (
+        "core/settings",
+        "core/smp_clock",
+        "core/smp_settings",
+        "core/smp_stat",
+        "fmt/console",
+        "fmt/stream",
+        "port/console",
+        "port/raw",
+        "port/roads",
+        "port/udp",
+        "port/wire",
+    )
+)
+"""Frozen files that a board without `[smp]` groups, UDP and `[serial]` never imports, and may leave out."""
 
 _STAND_INS = Path(__file__).parent / "device"
 
