@@ -204,7 +204,9 @@ class Link:
         """The events that the device keeps, oldest first; empty for a device that is not Ophion's."""
         try:
             answer = await self._request(LogRead(), "its log")
-        except RefusedError:
+        except RefusedError as error:
+            if error.group == GENERIC and error.rc == MGMT_ERR.EACCESSDENIED:
+                raise
             return []
         return list(answer.log)
 
