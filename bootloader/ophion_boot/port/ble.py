@@ -69,6 +69,7 @@ class BleServer:
         self._restart = restart
         self._notify = notify
         self._connection = -1
+        self._strangers: list[int] = []
         self._mtu = 23
         self._last_ms = 0
         self._advertise = False
@@ -136,6 +137,8 @@ class BleServer:
 
     def poll(self) -> None:
         """Do what is due: answer one request, go on sending, advertise, reset. Never blocks."""
+        while self._strangers:
+            self._hang_up(self._strangers.pop())
         if self._advertise:
             self._start_advertising()
         if self._out:
@@ -177,6 +180,12 @@ class BleServer:
                 break
         self._out = b""
 
+    def _hang_up(self, connection: int) -> None:
+        try:
+            self._ble.gap_disconnect(connection)
+        except OSError:
+            pass  # it has gone by itself
+
     def _start_advertising(self) -> None:
         self._advertise = False
         try:
@@ -195,14 +204,19 @@ class BleServer:
     def _on_event(self, event: int, data: tuple) -> None:
         if event == _IRQ_GATTS_WRITE:
             connection, handle = data
-            if handle == self._handle:
+            if handle == self._handle and connection == self._connection:
                 self._last_ms = time.ticks_ms()  # type: ignore[assignment]
                 self._inbox.put(self._ble.gatts_read(handle), connection)
+        elif event == _IRQ_CENTRAL_CONNECT and self.connected():
+            # The application advertises, too. One central at a time: who came first keeps the service.
+            self._strangers.append(data[0])
         elif event == _IRQ_CENTRAL_CONNECT:
             self._connection = data[0]
             self.connections += 1
             self._marked = self._ble.gatts_read(self._handle) == _MARK
         elif event == _IRQ_CENTRAL_DISCONNECT:
+            if data[0] in self._strangers:
+                self._strangers.remove(data[0])
             if data[0] == self._connection:
                 self._connection = -1
                 self._mtu = 23
@@ -213,4 +227,5 @@ class BleServer:
                     self._ble.gatts_write(self._handle, _MARK)
         elif event == _IRQ_MTU_EXCHANGED:
             # It may come before the connect event (IDF 5.4.2 on), so connecting does not reset it.
-            self._mtu = data[1]
+            if data[0] == self._connection or not self.connected():
+                self._mtu = data[1]
