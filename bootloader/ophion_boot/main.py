@@ -137,8 +137,10 @@ class Device:
             IMAGE_GROUP: ImageGroup(self._components(), self.verifier, self.confirm),
             OPHION_GROUP: OphionGroup(self.info(), self.log, reset, self.verifier.trust, self.on_trial),
         }
-        session = Session(groups, _BUF_SIZE, lambda reason: self.log.add("refused", "", reason))
-        server = self.board.server(self.layout["name"], inbox, session, self.restart, notify)
+        access = _access(self.board, self.layout)
+        session = Session(groups, _BUF_SIZE, lambda reason: self.log.add("refused", "", reason), access)
+        bonds = _bonds(self.board, self.layout, self.log)
+        server = self.board.server(self.layout["name"], inbox, session, self.restart, notify, bonds)
         reset.server = server
         return server
 
@@ -163,13 +165,14 @@ class Device:
             "boot": VERSION,
             "mode": "recovery" if self.recovery else "app",
             "runtime": "MicroPython %d.%d.%d" % tuple(sys.implementation.version[:3]),
+            "access": self.layout["access"]["mode"],
         }
 
 
 def _trust(board, layout: dict) -> Trust:  # type: ignore[no-untyped-def]
     """What this device trusts: the keys and roots of its firmware, and what its cell adds."""
     facts = TrustDevice(layout["hw"], sys.implementation.version[:3])
-    return Trust(layout["keys"], layout["roots"], board.cells, facts, layout["trust_cache"])
+    return Trust(layout["keys"], layout["roots"], board.cells, facts, layout["trust_cache"], layout["tables"])
 
 
 def _secret(layout: dict):  # type: ignore[no-untyped-def]
@@ -179,6 +182,25 @@ def _secret(layout: dict):  # type: ignore[no-untyped-def]
     from ophion_boot.core.secret import Secret
 
     return Secret(layout["enc_keys"])
+
+
+def _access(board, layout: dict):  # type: ignore[no-untyped-def]
+    """Who may do what; None, and none of its code, on a board that is open to everybody."""
+    policy = layout["access"]
+    if policy["mode"] == "open":
+        return None
+    from ophion_boot.core.access import Access
+
+    return Access(policy, layout["name"], board.uid(), board.entropy, time)
+
+
+def _bonds(board, layout: dict, log: EventLog):  # type: ignore[no-untyped-def]
+    """The bonds of a board that wants its centrals to pair."""
+    if layout["access"]["mode"] != "paired":
+        return None
+    from ophion_boot.core.bonds import Bonds
+
+    return Bonds(board.cells, log.trim)
 
 
 class _Later:

@@ -21,6 +21,8 @@ from ophion.versions import parse_version
 from ophion_boot.fmt.cbor import decode_map, encode
 from ophion_boot.fmt.smp import pack_request
 
+# Appended, as the shared tests are: helpers of several files.
+sys.path.append(str(Path(__file__).parent))
 NAME = "e2e-device"
 SERVICE = "8d53dc1d-1db7-4cd3-868b-8a527460aa84"
 CHARACTERISTIC = "da2e7828-fbce-4e01-ae9e-261174997c48"

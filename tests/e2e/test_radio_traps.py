@@ -86,6 +86,24 @@ async def trouble():
         ophion_app.feed()
         time.sleep_ms(10)
 """
+SLOW_TO_ANSWER = """
+async def trouble():
+    await connected()
+    session = server()._session
+    handle = session.handle
+
+    def slowly(*args):
+        print("answering", server().connections)
+        while server().connections < 2:
+            ophion_app.feed()
+            if server()._advertise:
+                server()._start_advertising()
+            time.sleep_ms(10)
+        return handle(*args)
+
+    session.handle = slowly
+    print("slow")
+"""
 FAILING_STACK = """
 ble = bluetooth.BLE()
 real = ble.gatts_read
@@ -218,6 +236,21 @@ async def test_a_handler_that_raises_goes_on(bench):
             await link.write(bench.echo(7, "heard"))
             assert await link.answer() == (7, {"r": "heard"})
         assert not any("Unhandled exception" in line for line in sim.console)
+
+
+async def test_what_one_central_asked_is_not_answered_to_the_next(bench):
+    """Connection handles are used again: three requests are waiting when the next central comes."""
+    async with bench.device(troubled(bench, SLOW_TO_ANSWER)) as sim:
+        await sim.wait_console("e2e runs")
+        async with bench.raw() as link:
+            await sim.wait_console("slow")
+            for seq in range(4):
+                await link.write(bench.echo(seq, "of the first"))
+            await sim.wait_console("answering 1")
+        async with bench.raw() as link:
+            await link.write(bench.echo(50, "of the second"))
+            assert await link.answer() == (50, {"r": "of the second"})
+        assert [line for line in sim.console if "answering" in line] == ["answering 1", "answering 2"]
 
 
 @pytest.mark.parametrize("mtu", [23, 515])

@@ -1,10 +1,11 @@
 """A part of a flash: sector-aligned bytes of a block device, addressed from 0."""
 
+from ophion_boot.fmt.quick import blank as _blank
+
 _ERASE_BLOCK = 6
 _PIECE = 256
 # Units of this many bytes and more (flash encryption) are programmed once after an erase.
 _ONCE = 16
-_erased = b"\xff" * _PIECE
 _read = bytearray(_PIECE)
 _byte = bytearray(1)
 
@@ -68,7 +69,7 @@ class Area:
             at += 1
         while at < end:
             self.read(at, _read)
-            if _read != _erased:
+            if not _blank(_read, _PIECE):
                 return False
             at += _PIECE
         return True
