@@ -42,7 +42,7 @@ async def test_what_a_device_tells_of_itself(bench):
             await link.write(pack_request(1, False, 64, 7, 0, encode({})))
             seq, info = await link.answer()
             assert seq == 7
-            assert sorted(info) == ["boot", "hw", "mode", "name", "runtime", "strategy"]
+            assert sorted(info) == ["access", "boot", "hw", "mode", "name", "runtime", "strategy"]
             assert (info["name"], info["hw"], info["strategy"], info["mode"]) == (
                 NAME,
                 "sim",
