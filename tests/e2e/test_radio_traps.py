@@ -104,6 +104,21 @@ async def trouble():
     session.handle = slowly
     print("slow")
 """
+BUSY_STACK = """
+ble = bluetooth.BLE()
+real = ble.gatts_notify
+codes = [11, 16, 12]
+
+def busy(*args):
+    if codes and server()._out_at:
+        raise OSError(codes.pop())
+    real(*args)
+
+ble.gatts_notify = busy
+
+async def trouble():
+    pass
+"""
 FAILING_STACK = """
 ble = bluetooth.BLE()
 real = ble.gatts_read
@@ -236,6 +251,17 @@ async def test_a_handler_that_raises_goes_on(bench):
             await link.write(bench.echo(7, "heard"))
             assert await link.answer() == (7, {"r": "heard"})
         assert not any("Unhandled exception" in line for line in sim.console)
+
+
+async def test_a_notification_that_the_stack_refuses_for_now_is_sent_later(bench):
+    """EAGAIN and EBUSY come from the stack, ENOMEM from its pool (extmod/nimble/modbluetooth_nimble.c)."""
+    async with bench.device(troubled(bench, BUSY_STACK)) as sim:
+        await sim.wait_console("e2e runs")
+        async with bench.raw() as link:
+            request = bench.echo(1, "n" * 1500)
+            for at in range(0, len(request), 512):
+                await link.write(request[at : at + 512])
+            assert await link.answer() == (1, {"r": "n" * 1500})
 
 
 async def test_what_one_central_asked_is_not_answered_to_the_next(bench):

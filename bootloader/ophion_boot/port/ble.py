@@ -6,7 +6,8 @@ notifications, both cut into pieces of at most MTU - 3 bytes (Zephyr, "SMP over 
 What the ESP32 port asks for (ports/esp32 and extmod/modbluetooth.c): the handler reads the value at
 once, because the next write replaces it; it must not raise, or it is switched off for good; it
 does no flash work, because the host stack waits for it. The characteristic's buffer is 20 bytes
-unless set, and longer writes are cut without an error. A notification may find no buffer (ENOMEM).
+unless set, and longer writes are cut without an error. A notification may find no buffer (ENOMEM), or
+the stack busy.
 """
 
 import errno
@@ -34,6 +35,8 @@ _MTU = const(515)
 _ADVERTISE_US = const(100_000)
 _SILENCE_MS = const(2000)
 _RESET_DELAY_MS = const(300)
+# What a notification fails with that may work in a moment; the last one is EBUSY.
+_LATER = (errno.ENOMEM, errno.EAGAIN, 16)
 # Stands in the characteristic while nobody is connected: services that were registered anew do not have it.
 _MARK = b"ophion"
 
@@ -195,7 +198,7 @@ class BleServer:
             try:
                 self._ble.gatts_notify(self._connection, self._handle, piece)
             except OSError as e:
-                if e.errno == errno.ENOMEM:
+                if e.errno in _LATER:
                     return
                 break
             self._out_at += len(piece)
@@ -242,17 +245,18 @@ class BleServer:
             self.connections += 1
             self._marked = self._ble.gatts_read(self._handle) == _MARK
         elif event == _IRQ_CENTRAL_DISCONNECT:
-            self._session.closed(data[0])
-            if data[0] in self._strangers:
-                self._strangers.remove(data[0])
-            if data[0] == self._connection:
+            ours = data[0] == self._connection
+            if ours:
                 self._connection = -1
                 self._mtu = 23
                 self._inbox.reset_partial()
                 self._out = b""
                 self._advertise = True
-                if self._marked:
-                    self._ble.gatts_write(self._handle, _MARK)
+            elif data[0] in self._strangers:
+                self._strangers.remove(data[0])
+            self._session.closed(data[0])
+            if ours and self._marked:
+                self._ble.gatts_write(self._handle, _MARK)
         elif event == _IRQ_MTU_EXCHANGED:
             # It may come before the connect event (IDF 5.4.2 on), so connecting does not reset it.
             if data[0] == self._connection or not self.connected():
