@@ -9,6 +9,7 @@ from ophion.push import Confirmed, Link, Resumed, push
 
 NAME = "e2e-device"
 INTERRUPTIONS = 12
+SECOND_RUNTIME = "Loaded app from partition at offset 0x200000"
 FIRST_OPS, LAST_OPS = 6, 60
 """A cut at one of these flash operations after power-on falls into the upload: a boot writes less."""
 
@@ -49,7 +50,7 @@ class Attempts:
 
     async def upload(self, link, kind, stop_at):
         first = True
-        async with aclosing(link.upload(self.image.image)) as offsets:
+        async with aclosing(link.upload(self.image.image, self.image.number)) as offsets:
             async for offset in offsets:
                 if first and self.answered:
                     self.again.append(self.answered - offset)
@@ -57,7 +58,7 @@ class Attempts:
                 self.answered = max(self.answered, offset)
                 if offset == self.image.size:
                     return True
-                if kind != "torn" and offset >= stop_at:
+                if kind not in ("torn", "none") and offset >= stop_at:
                     await self.interrupt(kind)
                     if kind == "link":
                         return False
@@ -71,10 +72,11 @@ class Attempts:
             await self.sim.reset(kind)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-async def test_what_was_answered_is_never_sent_again(bench, seed):
-    new = bench.image("1.1.0", asset=150_000)
-    async with bench.device(bench.image("1.0.0").image) as sim:
+@pytest.mark.parametrize(("seed", "board"), [(1, "sim"), (2, "sim-ab"), (3, "sim-runtime")])
+async def test_what_was_answered_is_never_sent_again(bench, seed, board):
+    runtime = board == "sim-runtime"
+    new = bench.runtime("2.0.0") if runtime else bench.image("1.1.0", asset=150_000)
+    async with bench.device(bench.image("1.0.0").image, board=board) as sim:
         attempts = Attempts(sim, new, seed)
         for kind in attempts.random.sample(("link", "hard", "power", "torn") * 3, INTERRUPTIONS):
             if await attempts.attempt(kind):
@@ -88,7 +90,7 @@ async def test_what_was_answered_is_never_sent_again(bench, seed):
             await link.test(new.hash)
             with suppress(LinkLost):
                 await link.reset()
-        await sim.wait_console("ophion: 1.1.0 runs", timeout=30)
+        await sim.wait_console(SECOND_RUNTIME if runtime else "ophion: 1.1.0 runs", timeout=30)
 
 
 async def test_a_push_goes_on_by_itself(bench):
