@@ -156,6 +156,7 @@ def describe_event(event: Event) -> str:
     value["what"] = "runtime " if value.get("image") else ""
     lines = {
         "connected": "connected to {device}, {mtu_text}requests of up to {buf_size} bytes",
+        "resumed": "{what}{offset} of {total} bytes are there already, the upload goes on",
         "uploading": "",
         "uploaded": "uploaded {what}{sent} of {total} bytes in {seconds:.1f} s",
         "marked": "{what}verified by the device, to be tried at the next boot",
