@@ -54,6 +54,7 @@ class Session:
 
     `on_refusal(reason)` is told of every refused write, so that the reason can be read later.
     `access` (core/access.py; None: everybody may do everything) is asked before anything is looked at.
+    `requests` and `refused` count; `before` is group << 8 | command of the request before this one.
     """
 
     def __init__(self, groups: dict, buf_size: int, on_refusal=None, access=None) -> None:  # type: ignore[no-untyped-def]
@@ -65,6 +66,16 @@ class Session:
         self._request = Request(bytes(HEADER_BYTES))
         self._chunk = Chunk()
         self._offset = OffsetResponse()
+        self._idle = [groups[number].idle for number in groups if hasattr(groups[number], "idle")]
+        self._last = self.before = 0
+        self.requests = self.refused = 0
+
+    def idle(self) -> None:
+        """Nobody asks anything at the moment: groups do a piece of what can be done ahead, one flash
+        operation at most."""
+        for work in self._idle:
+            if work():
+                return
 
     def handle(self, data: bytes | memoryview, link: object = None) -> bytes | memoryview | None:
         """The response to the request `data` (memoryview of one whole packet), or None for bytes
@@ -80,6 +91,8 @@ class Session:
             return None
         if request.length != len(data) - HEADER_BYTES:
             return None
+        self.requests += 1
+        self.before, self._last = self._last, request.group << 8 | request.command
         return self._response(request, self._answer(request, data, link))
 
     def _response(self, request: Request, answer: dict) -> bytes | memoryview:
@@ -126,6 +139,7 @@ class Session:
             return self._refuse(request, SmpError(_EUNKNOWN, str(e)))
 
     def _refuse(self, request: Request, error: SmpError) -> dict:
+        self.refused += 1
         if request.write and self._on_refusal and error.group is not None:
             self._on_refusal(error.reason)
         if request.version == 0:
