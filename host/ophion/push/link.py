@@ -103,18 +103,17 @@ class Link:
         await self._request(ImageErase(), "the erase", SLOW_ANSWER_TIMEOUT_S)
 
     async def limits(self, window: int | None = None) -> Limits:
-        """How an upload may be sent to this device: one request at once unless it has buffers for more.
-
-        `window` lowers the number. One buffer is left for the answer: Zephyr takes it from the same pool.
-        """
+        """How an upload may be sent to this device: one request at once unless it says that it has buffers."""
         try:
             answer: Any = await self._request(MCUMgrParametersRead(), "its buffers")
         except RefusedError:
             return Limits(self.buf_size, write=self._transport.mtu)
-        buffers = max(1, answer.buf_count - 1)
-        return Limits(
-            answer.buf_size, buffers if window is None else min(buffers, window), self._transport.mtu
-        )
+        try:
+            await self.info()
+            spare = 0
+        except RefusedError:  # not one of ours
+            spare = 1
+        return Limits.of(answer.buf_size, answer.buf_count, self._transport.mtu, spare, window)
 
     async def upload(
         self, data: bytes, image: int = 0, digest: bytes = b"", window: int | None = None

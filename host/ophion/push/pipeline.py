@@ -46,6 +46,17 @@ class Limits:
     window: int = 1
     write: int = 0
 
+    @classmethod
+    def of(
+        cls, buf_size: int, buf_count: int, write: int, spare: int = 1, window: int | None = None
+    ) -> Limits:
+        """For a device with such buffers (SMP, MCUmgr parameters); `window` may lower what they allow.
+
+        `spare` buffers are left for answers: Zephyr takes them from the same pool, Ophion has none there.
+        """
+        most = max(1, buf_count - spare)
+        return cls(buf_size, most if window is None else max(1, min(most, window)), write)
+
 
 @dataclass
 class _Chunk:
