@@ -16,6 +16,7 @@ from ophion_boot.core.boot import Boot, Bootloader
 from ophion_boot.core.eventlog import EventLog
 from ophion_boot.core.inbox import Inbox
 from ophion_boot.core.install import settle
+from ophion_boot.core.progress import Progress
 from ophion_boot.core.receive import Upload
 from ophion_boot.core.recovery import led
 from ophion_boot.core.runtime import Runtime
@@ -136,17 +137,20 @@ class Device:
             IMAGE_GROUP: ImageGroup(self._components(), self.verifier, self.confirm),
             OPHION_GROUP: OphionGroup(self.info(), self.log, reset, self.verifier.trust, self.on_trial),
         }
-        session = Session(groups, _BUF_SIZE, lambda reason: self.log.add("refused", "", reason))
-        server = self.board.server(self.layout["name"], inbox, session, self.restart, notify)
+        access = _access(self.board, self.layout)
+        session = Session(groups, _BUF_SIZE, lambda reason: self.log.add("refused", "", reason), access)
+        bonds = _bonds(self.board, self.layout, self.log)
+        server = self.board.server(self.layout["name"], inbox, session, self.restart, notify, bonds)
         reset.server = server
         return server
 
     def _components(self) -> list[Component]:
         """What can be updated, by image number."""
-        upload = Upload(self.strategy, self._buf, self.verifier)
+        progress = Progress(self.board.cells, self.log.trim)
+        upload = Upload(self.strategy, self._buf, self.verifier, 0, progress)
         found = [Component(self.strategy, upload, not self.recovery, _ROMFS_MAGIC)]
         if self.runtime:
-            upload = Upload(self.runtime, self._buf, self.verifier, 1)
+            upload = Upload(self.runtime, self._buf, self.verifier, 1, progress)
             found.append(
                 Component(self.runtime, upload, True, _ESP_MAGIC, version_text(self.runtime.version))
             )
@@ -161,13 +165,14 @@ class Device:
             "boot": VERSION,
             "mode": "recovery" if self.recovery else "app",
             "runtime": "MicroPython %d.%d.%d" % tuple(sys.implementation.version[:3]),
+            "access": self.layout["access"]["mode"],
         }
 
 
 def _trust(board, layout: dict) -> Trust:  # type: ignore[no-untyped-def]
     """What this device trusts: the keys and roots of its firmware, and what its cell adds."""
     facts = TrustDevice(layout["hw"], sys.implementation.version[:3])
-    return Trust(layout["keys"], layout["roots"], board.cells, facts, layout["trust_cache"])
+    return Trust(layout["keys"], layout["roots"], board.cells, facts, layout["trust_cache"], layout["tables"])
 
 
 def _secret(layout: dict):  # type: ignore[no-untyped-def]
@@ -177,6 +182,25 @@ def _secret(layout: dict):  # type: ignore[no-untyped-def]
     from ophion_boot.core.secret import Secret
 
     return Secret(layout["enc_keys"])
+
+
+def _access(board, layout: dict):  # type: ignore[no-untyped-def]
+    """Who may do what; None, and none of its code, on a board that is open to everybody."""
+    policy = layout["access"]
+    if policy["mode"] == "open":
+        return None
+    from ophion_boot.core.access import Access
+
+    return Access(policy, layout["name"], board.uid(), board.entropy, time)
+
+
+def _bonds(board, layout: dict, log: EventLog):  # type: ignore[no-untyped-def]
+    """The bonds of a board that wants its centrals to pair."""
+    if layout["access"]["mode"] != "paired":
+        return None
+    from ophion_boot.core.bonds import Bonds
+
+    return Bonds(board.cells, log.trim)
 
 
 class _Later:

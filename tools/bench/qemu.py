@@ -43,10 +43,10 @@ LIMITS = {
 """The most that each may be: instructions, and bytes of heap for `left`."""
 
 
-def measure(kib: int) -> dict[str, int]:
+def measure(kib: int, key_tables: bool = False) -> dict[str, int]:
     """Name -> number, for a device whose image holds `kib` KiB beside the program."""
     signer = open_signer(f"file:{KEY}", allow_sample=True)
-    firmware = device.firmware([signer.public.raw])
+    firmware = device.firmware([signer.public.raw], key_tables=key_tables)
     files = {"main.py": PROGRAM.read_bytes(), "asset.bin": bytes(i * 7 & 255 for i in range(kib * 1024))}
     image = sign(pack_romfs(files), parse_version("1.0.0"), signer)
     with tempfile.TemporaryDirectory() as folder, device.Device(Path(folder), firmware, image) as board:
@@ -87,11 +87,11 @@ def broken(found: dict[str, int]) -> list[str]:
     ]
 
 
-def frozen_bytes() -> int:
+def frozen_bytes(key_tables: bool = False) -> int:
     """What the bootloader's frozen modules add to the firmware."""
     signer = open_signer(f"file:{KEY}", allow_sample=True)
     bare = build.firmware({"_boot.py": b""}, "bare")
-    return _size(device.firmware([signer.public.raw])) - _size(bare)
+    return _size(device.firmware([signer.public.raw], key_tables=key_tables)) - _size(bare)
 
 
 def _size(firmware: build.Firmware) -> int:
@@ -100,13 +100,17 @@ def _size(firmware: build.Firmware) -> int:
     return sum(int(number) for number in re.findall(r"^\.(?:text|data)\s+(\d+)", done.stdout, re.M))
 
 
-def rows(measured: dict[int, dict[str, int]]) -> list[tuple[str, int]]:
-    """(what, instructions), from the numbers of each image size."""
+def rows(measured: dict[int, dict[str, int]], table: dict[str, int]) -> list[tuple[str, int]]:
+    """(what, instructions), from the numbers of each image size; `table` are those of the first size on a
+    board with a table of its key."""
     out = []
     for kib, found in measured.items():
         out.append((f"boot of a confirmed image of {kib} KiB, to its first line", found["boot"]))
         out.append(("verify that image, a second time", found["verify"]))
         out.append(("of it: SHA-256", found["hash"]))
+    first = next(iter(measured))
+    out.append((f"with a table of the key: boot of the image of {first} KiB", table["boot"]))
+    out.append(("with a table of the key: verify that image, a second time", table["verify"]))
     last = list(measured.values())[-1]
     out.append(("swap, per sector of 4 KiB, without the flash", (last["swap8"] - last["swap4"]) // 4))
     out.append(("SMP: a packet of an upload, 500 bytes, without the flash, mean", last["chunk"]))
@@ -128,21 +132,23 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         measured = {kib: measure(kib) for kib in KIB}
+        table = measure(KIB[0], key_tables=True)
         measured[KIB[-1]].update(recovery(KIB[-1]))
-        size = frozen_bytes()
+        size, size_of_table = frozen_bytes(), frozen_bytes(key_tables=True)
     except (build.BuildError, rig.RigError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     found = measured[KIB[-1]]
     lines = [("instructions of", "thousand")] + [
-        (what, f"{number / 1000:,.1f}") for what, number in rows(measured)
+        (what, f"{number / 1000:,.1f}") for what, number in rows(measured, table)
     ]
     if args.markdown:
         lines.insert(1, ("---", "---:"))
         text = "\n".join(f"| {what} | {number} |" for what, number in lines)
     else:
         text = "\n".join(f"{what:62}{number:>12}" for what, number in lines)
-    sys.stdout.write(f"{text}\n\nfrozen code and data of the bootloader: {size:,} bytes\n")
+    sys.stdout.write(f"{text}\n\nfrozen code and data of the bootloader: {size:,} bytes,")
+    sys.stdout.write(f" with a table of its key {size_of_table:,}\n")
     sys.stdout.write(f"heap in use when the application starts: {found['heap']:,} bytes,")
     sys.stdout.write(f" {found['sector']:,} of them a buffer of one sector\n")
     sys.stdout.write(f"heap that a packet of an upload leaves behind: {found['left']} bytes\n")

@@ -166,7 +166,7 @@ class ImageGroup:
         self._confirm("by the host")
 
     def take(self, request: Request, offset: int, data: bytes | memoryview) -> dict | None:
-        """The answer to a request that has nothing but `offset` and `data`; None when `handle` has to tell it."""
+        """The answer to a request with nothing but `offset` and `data`; None when `handle` has to tell it."""
         if request.command != _UPLOAD or not request.write or not offset:
             return None
         return self._put(offset, data, None, b"")
@@ -189,7 +189,6 @@ class ImageGroup:
         except UploadError as e:
             raise refusal(e.rc, str(e))
         except AreaError as e:
-            component.upload.close()
             raise refusal(_INVALID_HEADER, str(e))
         except StrategyError as e:
             raise refusal(_NO_FREE_SLOT, str(e))
@@ -202,7 +201,7 @@ class ImageGroup:
         component = self._components[slot // 2]
         if component.strategy.facts().on_trial:
             raise refusal(_NO_FREE_SLOT, "the running image is on trial: the other slot holds the way back")
-        component.upload.close()
+        component.upload.forget()
         component.strategy.discard()
         return {}
 

@@ -53,20 +53,26 @@ class Session:
     """Dispatches requests to `groups` ({group number: handler}); responses fit in `buf_size` bytes.
 
     `on_refusal(reason)` is told of every refused write, so that the reason can be read later.
+    `access` (core/access.py; None: everybody may do everything) is asked before anything is looked at.
     """
 
-    def __init__(self, groups: dict, buf_size: int, on_refusal=None) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, groups: dict, buf_size: int, on_refusal=None, access=None) -> None:  # type: ignore[no-untyped-def]
         self._groups = groups
         self._buf_size = buf_size
         self._on_refusal = on_refusal
+        self.access = access
         # One of each, so that a chunk of an upload allocates nothing.
         self._request = Request(bytes(HEADER_BYTES))
         self._chunk = Chunk()
         self._offset = OffsetResponse()
 
-    def handle(self, data: bytes | memoryview) -> bytes | memoryview | None:
+    def handle(self, data: bytes | memoryview, link: object = None) -> bytes | memoryview | None:
         """The response to the request `data` (memoryview of one whole packet), or None for bytes
-        that are not a request and have no sender to answer. It is valid until the next call."""
+        that are not a request and have no sender to answer. It is valid until the next call.
+
+        `link` is what the road calls its peer, by a name that no other road of the device uses. A road
+        that has an end of its links tells `closed`.
+        """
         request = self._request
         try:
             request.parse(data)
@@ -74,7 +80,7 @@ class Session:
             return None
         if request.length != len(data) - HEADER_BYTES:
             return None
-        return self._response(request, self._answer(request, data))
+        return self._response(request, self._answer(request, data, link))
 
     def _response(self, request: Request, answer: dict) -> bytes | memoryview:
         if len(answer) == 1 and "off" in answer:
@@ -84,8 +90,20 @@ class Session:
             response = request.response(encode({"rc": _EMSGSIZE}))
         return response
 
-    def _answer(self, request: Request, packet: bytes | memoryview) -> dict:
+    def closed(self, link: object) -> None:
+        """The peer on `link` has gone; may be called from a radio's handler."""
+        if self.access:
+            self.access.forget(link)
+
+    def unwelcome(self, link: object) -> bool:
+        """True when the road should end `link`."""
+        return self.access is not None and self.access.unwelcome(link)
+
+    def _answer(self, request: Request, packet: bytes | memoryview, link: object) -> dict:
+        access = self.access
         try:
+            if access:
+                access.check(request, link)
             group = self._groups.get(request.group)
             chunk = self._chunk
             if request.group == _IMAGE and group and chunk.find(packet):
@@ -93,6 +111,8 @@ class Session:
                 if answer:
                     return answer
             args = decode_map(packet[HEADER_BYTES:])
+            if access and access.takes(request):
+                return access.handle(request, args, link)
             if group is None:
                 raise not_supported(request)
             return group.handle(request, args)

@@ -14,6 +14,7 @@ _RESET_DELAY_MS = const(300)
 _LINE_MAX = const(256)
 _BYTES_A_POLL = const(4096)
 _NEWLINE = const(10)
+_LINK = "console"
 
 
 class ConsoleServer:
@@ -75,6 +76,8 @@ class ConsoleServer:
                 break
             stdin.readinto(self._byte)
             self._take(self._byte[0])
+        if self._session.access:
+            self._session.access.expire()
         if self._reset_at is not None and time.ticks_diff(time.ticks_ms(), self._reset_at) >= 0:
             self._restart(self._reset_mode)
 
@@ -98,7 +101,7 @@ class ConsoleServer:
     def _answer(self) -> None:
         self.connections += 1
         try:
-            response = self._session.handle(self._inbox.take())  # type: ignore[arg-type]
+            response = self._session.handle(self._inbox.take(), _LINK)  # type: ignore[arg-type]
         finally:
             self._inbox.release()
         if response is not None:

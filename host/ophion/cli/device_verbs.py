@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from ophion.cli.access_options import current_access, takes_access
 from ophion.cli.draw import slots, trust_text
 from ophion.cli.output import Json, plain, plain_all, show, table
 from ophion.cli.session import TIMEOUT_S, Radio, Timeout, run_async
@@ -49,12 +50,16 @@ def list_devices(
 
 
 @device.command("info")
+@takes_access
 def info(ble: Ble, timeout: Timeout = TIMEOUT_S, radio: Radio = None, as_json: Json = False) -> None:
     """Show what the device is: hardware, bootloader, runtime, whether it is in recovery."""
 
     async def work(link: Link) -> dict[str, Any]:
         answer = await link.info()
-        value = {key: getattr(answer, key) for key in ("name", "hw", "strategy", "boot", "mode", "runtime")}
+        value = {
+            key: getattr(answer, key)
+            for key in ("name", "hw", "strategy", "boot", "mode", "runtime", "access")
+        }
         return {**value, "mtu": link.mtu, "buf_size": link.buf_size}
 
     value = _with_link(ble, timeout, radio, work)
@@ -62,6 +67,7 @@ def info(ble: Ble, timeout: Timeout = TIMEOUT_S, radio: Radio = None, as_json: J
 
 
 @device.command("images")
+@takes_access
 def images(ble: Ble, timeout: Timeout = TIMEOUT_S, radio: Radio = None, as_json: Json = False) -> None:
     """Show what the slots hold and what the next boot does."""
 
@@ -73,6 +79,7 @@ def images(ble: Ble, timeout: Timeout = TIMEOUT_S, radio: Radio = None, as_json:
 
 
 @device.command("trust")
+@takes_access
 def trust(ble: Ble, timeout: Timeout = TIMEOUT_S, radio: Radio = None, as_json: Json = False) -> None:
     """Show what the device trusts, and what it asks of images at least."""
 
@@ -84,6 +91,7 @@ def trust(ble: Ble, timeout: Timeout = TIMEOUT_S, radio: Radio = None, as_json: 
 
 
 @device.command("deliver")
+@takes_access
 def deliver(
     chain: Annotated[
         Path, typer.Argument(metavar="CHAIN", help="A chain file: rotation, revocation, roots.")
@@ -106,6 +114,7 @@ def deliver(
 
 
 @device.command("log")
+@takes_access
 def log(ble: Ble, timeout: Timeout = TIMEOUT_S, radio: Radio = None, as_json: Json = False) -> None:
     """Show what happened to updates on the device, with its reasons, oldest first."""
 
@@ -119,6 +128,7 @@ def log(ble: Ble, timeout: Timeout = TIMEOUT_S, radio: Radio = None, as_json: Js
 
 
 @device.command("confirm")
+@takes_access
 def confirm(
     ble: Ble,
     hash_: Annotated[
@@ -139,6 +149,7 @@ def confirm(
 
 
 @device.command("reset")
+@takes_access
 def reset(
     ble: Ble,
     recovery: Annotated[bool, typer.Option("--recovery", help="Restart into the device's recovery.")] = False,
@@ -161,7 +172,7 @@ def _with_link(ble: str, timeout: float, radio: str | None, work: Callable[[Link
     async def connected() -> Any:
         from ophion.push import Link
 
-        async with Link(ble, timeout) as link:
+        async with Link(ble, timeout, current_access()) as link:
             return await work(link)
 
     return run_async(radio, connected)

@@ -8,14 +8,19 @@ for its own response.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from bleak import BleakClient
 from bleak.backends.characteristic import BleakGATTCharacteristic
-from smpclient.transport import SMPTransportDisconnected
+from bleak.exc import BleakError, BleakGATTProtocolError
+from smpclient.transport import SMP_CHARACTERISTIC_UUID, SMPTransportDisconnected
 from smpclient.transport.ble import SMPBLETransport
 
+from ophion.errors import RefusedError, UsageError
+from ophion.push.access import Access
 from ophion.push.responses import Responses
 
+_INSUFFICIENT = (0x05, 0x0F)  # authentication, encryption (Core specification, Vol 3 Part F, 3.4.1.1)
 _LL_PAYLOAD = 251  # of a packet with data length extension (Core 5.x, Vol 6 Part B, 4.5.10)
 _OVERHEAD = 7  # L2CAP and ATT headers of a write
 
@@ -29,9 +34,57 @@ def write_size(largest: int) -> int:
 class BleTransport(SMPBLETransport):
     """What smpclient does, for more than one request at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, access: Access | None = None) -> None:
+        """`access` says whether to pair."""
         super().__init__()
         self._responses = Responses()
+        self._access = access or Access()
+        self.initialized = False
+
+    async def connect(self, address: str, timeout_s: float) -> None:
+        """Connect, and pair before anything is asked. Raises RefusedError, UsageError, and as smpclient."""
+        await super().connect(address, timeout_s)
+        if not self._access.pair:
+            return
+        try:
+            await self._pair()
+        except BaseException:
+            with suppress(BleakError):
+                await self.disconnect()
+            raise
+
+    def initialize(self, smp_server_transport_buffer_size: int) -> None:
+        """The device has told its buffer size: it answers."""
+        self.initialized = True
+        super().initialize(smp_server_transport_buffer_size)
+
+    async def wants_pairing(self) -> bool:
+        """Whether the device refuses to be written to because the link is not protected.
+
+        A write without response is refused without a word, so this one asks for a response; it is empty, and
+        a device that takes it ignores it.
+        """
+        try:
+            await self._client.write_gatt_char(SMP_CHARACTERISTIC_UUID, b"", response=True)
+        except BleakGATTProtocolError as error:
+            return int(error.code) in _INSUFFICIENT
+        except BleakError:
+            return False
+        return False
+
+    async def _pair(self) -> None:
+        passkey = self._access.passkey
+        if passkey is not None and not getattr(self._client._backend, "takes_passkey", False):
+            raise UsageError(
+                "a passkey cannot be given here: the operating system asks for it", "leave --passkey out"
+            )
+        try:
+            await (self._client.pair(passkey=passkey) if passkey else self._client.pair())
+        except BleakError as error:
+            raise RefusedError(
+                f"pairing failed: {error}",
+                "check the passkey; after three wrong ones the device refuses all for up to a minute",
+            ) from None
 
     @property
     def found(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from bleak.exc import BleakBluetoothNotAvailableError, BleakDeviceNotFoundError, BleakError
 from cbor2 import CBORError
-from smp.error import ErrorV1
+from smp.error import MGMT_ERR, ErrorV1
 from smp.exceptions import SMPException
 from smp.image_management import ImageState
 from smp.message import ResponseType
@@ -21,6 +21,7 @@ from smpclient.transport import SMPTransportDisconnected
 from smpclient.transport.ble import SMPBLETransportDeviceNotFound, SMPBLETransportNotSMPServer
 
 from ophion.errors import DeviceNotFound, LinkLost, OphionError, RefusedError
+from ophion.push.access import Access, show_token
 from ophion.push.ble import BleTransport
 from ophion.push.group64 import GROUP as OPHION_GROUP
 from ophion.push.group64 import (
@@ -48,15 +49,18 @@ class Link:
     OphionError (it answered something else than SMP).
     """
 
-    def __init__(self, device: str, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> None:
-        """`device` is a name or an address."""
+    def __init__(
+        self, device: str, connect_timeout_s: float = CONNECT_TIMEOUT_S, access: Access | None = None
+    ) -> None:
+        """`device` is a name or an address; `access` is shown to it once it is connected."""
         self.device = device
+        self._access = access or Access()
         self._connect_timeout_s = connect_timeout_s
-        self._transport = BleTransport()
+        self._transport = BleTransport(self._access)
         self._client = SMPClient(self._transport, device, ANSWER_TIMEOUT_S)
 
     async def __aenter__(self) -> Link:
-        """Scan, connect, exchange buffer sizes. Raises DeviceNotFound or LinkLost."""
+        """Scan, connect, exchange buffer sizes, be let in. Raises DeviceNotFound, LinkLost, RefusedError."""
         try:
             with converted(self.device, "connecting"):
                 await self._client.connect(self._connect_timeout_s)
@@ -64,7 +68,26 @@ class Link:
             if self._transport.found:
                 raise
             raise not_found(self.device) from None
+        try:
+            await self._enter()
+        except BaseException:
+            await self.close()
+            raise
         return self
+
+    async def _enter(self) -> None:
+        """Be somebody to the device, as far as it asks and `access` says."""
+        if not self._transport.initialized:
+            with converted(self.device, "connecting"):
+                if await self._transport.wants_pairing():
+                    raise RefusedError(
+                        f"{self.device} talks only to those who have paired with it",
+                        "pair: --pair (again, if it forgot this computer), --passkey if you know it",
+                        group=GENERIC,
+                        rc=int(MGMT_ERR.EACCESSDENIED),
+                    )
+        if self._access.operator is not None:
+            await show_token(self, self._access.operator)
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
@@ -189,6 +212,10 @@ class Link:
     async def _set_state(self, request: ImageStatesWrite, action: str) -> list[ImageState]:
         answer = await self._request(request, action, SLOW_ANSWER_TIMEOUT_S)
         return list(answer.images)
+
+    async def ask(self, request: Any, action: str) -> Any:
+        """The answer to any request of smpclient's kind; `action` names it in errors."""
+        return await self._request(request, action)
 
     async def _request(self, request: Any, action: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Any:
         with converted(self.device, action):

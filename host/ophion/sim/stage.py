@@ -24,6 +24,9 @@ ENCRYPTION = frozenset(
 )
 """Frozen files that a board without `update.encryption` never imports, and may leave out."""
 
+KEY_TABLES = frozenset({"ophion_boot/crypto/base_p256.py"})
+"""Frozen files that only a board with `update.key_tables` and a key of P-256 imports."""
+
 _STAND_INS = Path(__file__).parent / "device"
 
 
