@@ -165,12 +165,6 @@ class ImageGroup:
             raise refusal(_HASH_NOT_FOUND, "no image runs: this is recovery")
         self._confirm("by the host")
 
-    def take(self, request: Request, offset: int, data: bytes | memoryview) -> dict | None:
-        """The answer to a request with nothing but `offset` and `data`; None when `handle` has to tell it."""
-        if request.command != _UPLOAD or not request.write or not offset:
-            return None
-        return self._put(offset, data, None, b"")
-
     def _take_chunk(self, args: dict) -> dict:
         offset = argument(args, "off", int, required=True)
         if "image" in args or offset == 0:
@@ -180,9 +174,16 @@ class ImageGroup:
         data = argument(args, "data", _BYTES, b"")
         if offset == 0:
             _check_kind(component, data)
-        return self._put(offset, data, argument(args, "len", int), argument(args, "sha", _BYTES, b""))
+        return self.take(offset, data, argument(args, "len", int), argument(args, "sha", _BYTES, b""))
 
-    def _put(self, offset: int, data: bytes | memoryview, size: int | None, sha: bytes | memoryview) -> dict:
+    def take(
+        self,
+        offset: int,
+        data: bytes | memoryview,
+        size: int | None = None,
+        sha: bytes | memoryview = b"",
+    ) -> dict:
+        """Answer a chunk of the component that is being sent (Upload.chunk); raises SmpError."""
         component = self._sending
         try:
             return component.upload.chunk(offset, data, size, sha)

@@ -126,7 +126,7 @@ class Link:
         await self._request(ImageErase(), "the erase", SLOW_ANSWER_TIMEOUT_S)
 
     async def limits(self, window: int | None = None) -> Limits:
-        """How an upload may be sent to this device: one request at once unless it says that it has buffers."""
+        """How an upload may be sent to this device: one request at once unless it tells of buffers."""
         try:
             answer: Any = await self._request(MCUMgrParametersRead(), "its buffers")
         except RefusedError:

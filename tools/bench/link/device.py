@@ -1,7 +1,7 @@
-"""A device in virtual time: the real inbox, session, groups, upload and strategy over a flash that takes its time.
+"""A device in virtual time: the real inbox, session, groups, upload and strategy over a flash that takes time.
 
-The shell around them does what port/ble.py does: it takes writes when the processor is free, answers the oldest
-whole request, and sends the answer when flash and processor are done with it.
+The shell around them does what port/ble.py does: it takes writes when the processor is free, answers the
+oldest whole request, and sends the answer when flash and processor are done with it.
 """
 
 import asyncio
@@ -34,8 +34,8 @@ HOST_BUFFERS = 24
 
 @dataclass(frozen=True)
 class Kind:
-    """What device it is: its buffers, the processor's time for a write and for a request in seconds, and whether
-    it erases sectors before the data needs them, when it has nothing else to do."""
+    """What device it is: its buffers, the processor's time for a write and for a request in seconds, and
+    whether it erases sectors before the data needs them, when it has nothing else to do."""
 
     name: str
     buf_size: int
@@ -48,7 +48,7 @@ class Kind:
 OURS = Kind("ours", 2475, 4, 0.0002, 0.001)
 """Times rounded up from the counts of tools/bench/qemu.py at 90 million instructions a second."""
 ZEPHYR = Kind("Zephyr-like", 384, 4, 0.0, 0.0, False)
-"""The default buffers of MCUmgr in Zephyr (CONFIG_MCUMGR_TRANSPORT_NETBUF_SIZE, _COUNT); C costs nothing here."""
+"""The default buffers of MCUmgr in Zephyr (CONFIG_MCUMGR_TRANSPORT_NETBUF_SIZE, _COUNT); its processor is free."""
 
 
 class TimedFlash(NorFlash):
@@ -75,7 +75,7 @@ def flash_rate(blank: bool) -> float:
 
 
 class Device:
-    """A device of a `kind` whose free slot is written all over, or `blank`; `answer(value)` sends notifications."""
+    """A device of a `kind` whose free slot is written all over, or `blank`; `answer(value)` notifies."""
 
     def __init__(self, kind: Kind, size: int, blank: bool, answer) -> None:
         self.kind = kind
