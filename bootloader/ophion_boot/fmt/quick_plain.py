@@ -24,7 +24,7 @@ def crc16(data: bytes | bytearray | memoryview, start: int, size: int) -> int:
 
 
 def find_chunk(packet: bytes | memoryview, size: int, found) -> int:  # type: ignore[no-untyped-def]
-    """1 when the SMP packet of `size` bytes is an upload request with {"off", "data"} and no more, in any order.
+    """1 when the SMP packet of `size` bytes is an upload request with {"off", "data"}, in any order.
 
     `found` (array of three words) is then offset, first byte of the data in the packet, and its length. 0 for
     anything else that may be right or wrong: the decoder tells. The offset is below 2**30.

@@ -133,10 +133,10 @@ class Link:
             return Limits(self.buf_size, write=self._transport.mtu)
         try:
             await self.info()
-            spare = 0
-        except RefusedError:  # not one of ours
-            spare = 1
-        return Limits.of(answer.buf_size, answer.buf_count, self._transport.mtu, spare, window)
+            ours = True
+        except RefusedError:
+            ours = False
+        return Limits.of(answer.buf_size, answer.buf_count, self._transport.mtu, ours, window)
 
     async def upload(
         self, data: bytes, image: int = 0, digest: bytes = b"", window: int | None = None

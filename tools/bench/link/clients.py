@@ -74,7 +74,7 @@ async def smpclient(client: SMPClient, image: bytes) -> None:
 async def ophion(client: SMPClient, image: bytes) -> None:
     """What `ophion push` does, the questions before it included."""
     answer = await client.request(MCUMgrParametersRead())
-    limits = Limits.of(answer.buf_size, answer.buf_count, client._transport.mtu, spare=0)
+    limits = Limits.of(answer.buf_size, answer.buf_count, client._transport.mtu, ours=True)
     async with aclosing(Uploader(client, image, 0, limits).run()) as offsets:
         async for _ in offsets:
             pass

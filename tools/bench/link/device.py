@@ -1,4 +1,4 @@
-"""A device in virtual time: the real inbox, session, groups, upload and strategy over a flash that takes time.
+"""A device in virtual time: the real inbox, session, groups and upload over a flash that takes its time.
 
 The shell around them does what port/ble.py does: it takes writes when the processor is free, answers the
 oldest whole request, and sends the answer when flash and processor are done with it.
@@ -48,7 +48,7 @@ class Kind:
 OURS = Kind("ours", 2475, 4, 0.0002, 0.001)
 """Times rounded up from the counts of tools/bench/qemu.py at 90 million instructions a second."""
 ZEPHYR = Kind("Zephyr-like", 384, 4, 0.0, 0.0, False)
-"""The default buffers of MCUmgr in Zephyr (CONFIG_MCUMGR_TRANSPORT_NETBUF_SIZE, _COUNT); its processor is free."""
+"""The buffers of MCUmgr in Zephyr by default (CONFIG_MCUMGR_TRANSPORT_NETBUF_SIZE, _COUNT)."""
 
 
 class TimedFlash(NorFlash):

@@ -13,21 +13,34 @@ RUNS = (("ophion", OURS), ("smpclient", OURS), ("smpclient", ZEPHYR))
 
 @dataclass(frozen=True)
 class Profile:
-    """A link and the state of the slot; the figures are held on it, or only told, and `why`."""
+    """A link and the state of the slot, the figures that are held on it, and why others are not."""
 
     name: str
     link: LinkOptions
     blank: bool = False
+    held: tuple[str, ...] = ("share", "over_zephyr", "over_plain", "plain_over_zephyr")
     why: str = ""
 
 
 PROFILES = (
-    Profile("1M, 15 ms", LinkOptions(0.015, "1M")),
     Profile("1M, 30 ms", LinkOptions(0.030, "1M")),
+    Profile(
+        "1M, 15 ms",
+        LinkOptions(0.015, "1M"),
+        held=("share", "over_zephyr", "over_plain"),
+        why="smpclient waits for each erase: 28 kB/s here, 41 kB/s to a blank slot",
+    ),
     Profile("2M, 15 ms", LinkOptions(0.015, "2M")),
     Profile("1M, 15 ms, blank", LinkOptions(0.015, "1M"), blank=True),
-    Profile("1M, 7.5 ms", LinkOptions(0.0075, "1M"), why="told"),
+    Profile(
+        "1M, 7.5 ms",
+        LinkOptions(0.0075, "1M"),
+        held=("share", "over_plain"),
+        why="smpclient gets 19 kB/s out of 384 bytes, this flash takes 80 kB/s: 4.2 times",
+    ),
 )
+"""30 ms is what BlueZ, iOS and Windows begin with, and what bleak cannot change; 15 ms the least that Apple's
+guidelines allow, 7.5 ms the least that there is. A slot that is not blank is the usual one."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +76,11 @@ def ratios(profile: Profile, outcomes: list[Outcome]) -> dict[str, float]:
 
 
 def broken(profile: Profile, outcomes: list[Outcome], limits: Limits | None = None) -> list[str]:
-    """The figures that do not hold."""
+    """The figures that should hold and do not."""
     found = ratios(profile, outcomes)
     least = vars(limits or Limits())
     return [
         f"{profile.name}: {name} is {found[name]:.2f}, below {least[name]:.2f}"
-        for name in least
+        for name in profile.held
         if found[name] < least[name]
     ]
