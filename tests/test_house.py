@@ -26,11 +26,18 @@ MAY_IMPORT = {
     "ophion_boot.port": (*_CORE, "ophion_boot.port"),
     "ophion_boot.main": ("ophion_boot", "ophion_layout"),
     "ophion_boot.service": ("ophion_boot",),
-    "ophion.build": ("ophion.build", *_HELPERS, *_CORE),
+    "ophion.build": ("ophion.build", "ophion.keys", *_HELPERS, *_CORE, "ophion_boot.crypto"),
     "ophion.keys": ("ophion.keys", *_HELPERS, "ophion_boot.fmt"),
     "ophion.sign": ("ophion.sign", "ophion.keys", *_HELPERS, "ophion_boot.fmt"),
     "ophion.package": ("ophion.package", "ophion.keys.public", *_HELPERS, *_CORE),
-    "ophion.push": ("ophion.push", "ophion.package", *_HELPERS, "ophion.sim"),
+    "ophion.push": (
+        "ophion.push",
+        "ophion.package",
+        "ophion.keys",
+        *_HELPERS,
+        "ophion.sim",
+        "ophion_boot.fmt",
+    ),
     "ophion.sim": ("ophion.sim", "ophion.build", *_HELPERS),
 }
 
@@ -217,6 +224,23 @@ def test_the_rules_of_trust_in_the_spec_are_the_codes():
     section = SPEC.split("### 8.5")[1].split("### 8.6")[0]
     rows = [line for line in section.splitlines() if line.startswith("| ") and "gone on" not in line]
     assert rows == [f"| {name} | {words[old]} | {words[spared]} |" for name, _, old, spared in RULES]
+
+
+def test_the_table_of_access_in_the_spec_is_the_codes():
+    from ophion.build.access import AccessPolicy
+    from ophion_boot.core import access, bonds
+
+    section = SPEC.split("## 11. Access")[1]
+    rows = re.findall(r"^\| (\w+) \| (\w+) \| ((?:look|read|change)[\w, ]*) \|$", section, re.M)
+    assert rows == [(mode, who, ", ".join(kinds)) for (mode, who), kinds in access.TABLE.items()]
+    looks = re.search(r"^Look: (.+?)\. Everything", section, re.M).group(1).split("; ")
+    assert looks == [
+        f"{group}, {command} {'write' if write else 'read'}" for group, command, write in access.LOOK_AT
+    ]
+    policy = AccessPolicy()
+    for entry, default in (("mode", policy.mode), ("passkey", policy.passkey)):
+        assert f'| {entry} | "{default}" |' in section
+    assert f"At most {bonds.BONDS_MAX} peers" in section
 
 
 def test_the_keys_and_limits_of_trust_in_the_spec_are_the_codes():

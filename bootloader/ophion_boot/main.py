@@ -16,6 +16,7 @@ from ophion_boot.core.boot import Boot, Bootloader
 from ophion_boot.core.eventlog import EventLog
 from ophion_boot.core.inbox import Inbox
 from ophion_boot.core.install import settle
+from ophion_boot.core.progress import Progress
 from ophion_boot.core.receive import Upload
 from ophion_boot.core.recovery import led
 from ophion_boot.core.runtime import Runtime
@@ -140,6 +141,8 @@ class Device:
         reads = service.reads()
         groups = service.groups()
         groups[IMAGE_GROUP] = images
+        access = _access(self.board, self.layout)
+        bonds = _bonds(self.board, self.layout, self.log)
 
         def road(limits, make):  # type: ignore[no-untyped-def]
             """A server with a Session of its own; `limits` is its Inbox, or what stands for one."""
@@ -149,20 +152,16 @@ class Device:
             own[OPHION_GROUP] = OphionGroup(
                 self.info(), self.log, reset, self.verifier.trust, self.on_trial, reads
             )
-            session = Session(own, _BUF_SIZE, lambda reason: self.log.add("refused", "", reason))
+            session = Session(own, _BUF_SIZE, lambda reason: self.log.add("refused", "", reason), access)
             reset.session = session
             reset.server = make(limits, session, reset.restart)
             service.own.append((session, limits))
             return reset.server
 
         def main_road(inbox, session, restart):  # type: ignore[no-untyped-def]
-            return self.board.server(self.layout["name"], inbox, session, restart, notify)
+            return self.board.server(self.layout["name"], inbox, session, restart, notify, bonds)
 
         return service.roads(road(Inbox(_BUF_COUNT, _BUF_SIZE), main_road), road)
-
-    def access_mode(self) -> bytes:
-        """Who may update this device, as the setting `ophion/access` tells it."""
-        return b"open"
 
     def _settle(self) -> None:
         """What was set stands in for the layout's own values; the time of a reset from the next start on."""
@@ -172,11 +171,12 @@ class Device:
 
     def _components(self) -> list[Component]:
         """What can be updated, by image number."""
-        upload = Upload(self.strategy, self._buf, self.verifier)
+        progress = Progress(self.board.cells, self.log.trim)
+        upload = Upload(self.strategy, self._buf, self.verifier, 0, progress)
         bootable = self.boot.image is not None
         found = [Component(self.strategy, upload, not self.recovery, _ROMFS_MAGIC, "", bootable)]
         if self.runtime:
-            upload = Upload(self.runtime, self._buf, self.verifier, 1)
+            upload = Upload(self.runtime, self._buf, self.verifier, 1, progress)
             found.append(
                 Component(self.runtime, upload, True, _ESP_MAGIC, version_text(self.runtime.version))
             )
@@ -191,13 +191,14 @@ class Device:
             "boot": VERSION,
             "mode": "recovery" if self.recovery else "app",
             "runtime": "MicroPython %d.%d.%d" % tuple(sys.implementation.version[:3]),
+            "access": self.layout["access"]["mode"],
         }
 
 
 def _trust(board, layout: dict) -> Trust:  # type: ignore[no-untyped-def]
     """What this device trusts: the keys and roots of its firmware, and what its cell adds."""
     facts = TrustDevice(layout["hw"], sys.implementation.version[:3])
-    return Trust(layout["keys"], layout["roots"], board.cells, facts, layout["trust_cache"])
+    return Trust(layout["keys"], layout["roots"], board.cells, facts, layout["trust_cache"], layout["tables"])
 
 
 def _secret(layout: dict):  # type: ignore[no-untyped-def]
@@ -207,6 +208,25 @@ def _secret(layout: dict):  # type: ignore[no-untyped-def]
     from ophion_boot.core.secret import Secret
 
     return Secret(layout["enc_keys"])
+
+
+def _access(board, layout: dict):  # type: ignore[no-untyped-def]
+    """Who may do what; None, and none of its code, on a board that is open to everybody."""
+    policy = layout["access"]
+    if policy["mode"] == "open":
+        return None
+    from ophion_boot.core.access import Access
+
+    return Access(policy, layout["name"], board.uid(), board.entropy, time)
+
+
+def _bonds(board, layout: dict, log: EventLog):  # type: ignore[no-untyped-def]
+    """The bonds of a board that wants its centrals to pair."""
+    if layout["access"]["mode"] != "paired":
+        return None
+    from ophion_boot.core.bonds import Bonds
+
+    return Bonds(board.cells, log.trim)
 
 
 def _settings(board, layout: dict):  # type: ignore[no-untyped-def]

@@ -55,7 +55,8 @@ class Service:
         if "settings" in self._parts:
             from ophion_boot.core import smp_settings
 
-            facts = {"ophion/access": self._device.access_mode}
+            mode = self._device.layout["access"]["mode"].encode()
+            facts = {"ophion/access": lambda: mode}
             found[smp_settings.GROUP] = smp_settings.SettingsGroup(self._device.settings, facts, self._apply)
         return found
 

@@ -17,6 +17,8 @@ from ophion.sim import Simulator
 from ophion.sim.firmware import runtime_image
 from ophion.versions import parse_version
 
+# Appended, as the shared tests are: helpers of several files.
+sys.path.append(str(Path(__file__).parent))
 NAME = "e2e-device"
 
 

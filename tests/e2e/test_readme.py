@@ -18,7 +18,7 @@ BIN = Path(sys.executable).parent
 def session():
     blocks = [part.split("```console\n")[1].split("```")[0] for part in README.split("<!-- session")[1:]]
     lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
-    assert len(blocks) == 2 and lines[0] == ". .venv/bin/activate" and len(lines) > 25
+    assert len(blocks) == 3 and lines[0] == ". .venv/bin/activate" and len(lines) > 25
     return lines[1:]
 
 
@@ -60,7 +60,7 @@ class Shell:
     def start(self, words):
         with (self.folder / "sim.log").open("ab") as log:
             self.job = subprocess.Popen(words, cwd=self.folder, env=self.environment, stdout=log, stderr=log)
-        wait_for(self.folder / "device" / "radio.json")
+        wait_for(self.folder / words[2] / "radio.json")
 
     def end(self):
         if self.job is not None:
@@ -71,16 +71,17 @@ class Shell:
 
 def test_the_sessions_by_hand(tmp_path):
     shell = Shell(tmp_path)
-    images = ""
+    images = log = ""
     try:
         for line in session():
             shell.line(line)
             images = shell.output if line.startswith("ophion device images") else images
+            log = shell.output if line.startswith("ophion device log") else log
     finally:
         shell.end()
     assert re.search(r"slot 0 +1\.3\.0 +active, confirmed", images), images
     assert re.search(r"slot 1 +1\.1\.0", images), images
-    events = re.findall(r"^ *\d+ +(\w+) +([\d.]*)", shell.output, re.M)
+    events = re.findall(r"^ *\d+ +(\w+) +([\d.]*)", log, re.M)
     assert events == [
         ("installed", "1.1.0"),
         ("confirmed", "1.1.0"),
@@ -91,7 +92,8 @@ def test_the_sessions_by_hand(tmp_path):
         ("resumed", "1.3.0"),
         ("installed", "1.3.0"),
         ("confirmed", "1.3.0"),
-    ], shell.output
+    ], log
+    assert "version 1.1.0 is confirmed" in shell.output, "the operator's update, the last of the sessions"
 
 
 def wait_for(path, seconds=20):

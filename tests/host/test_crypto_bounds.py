@@ -1,10 +1,13 @@
 """No sum in the field machine leaves 32 bits: each program is walked with the largest limbs it can meet."""
 
-import importlib
 import sys
-import types
+from pathlib import Path
 
-import pytest
+sys.path.append(str(Path(__file__).parents[2] / "tools/bench/crypto"))
+
+import programs as machine
+import programs_edwards
+import programs_p256
 
 LIMB = 4096
 LIMBS = 20
@@ -14,27 +17,10 @@ REST = 2**18 + 8191 * 608 + 4096
 ONE = (LIMB + 8) / LIMB
 
 
-@pytest.fixture(scope="module")
-def modules():
-    """The two modules with programs, imported as far as CPython can: the machine itself cannot run here."""
-    names = ("field_vm", "machine", "edwards_vm", "p256_vm")
-    stub = types.ModuleType("ophion_boot.crypto.field_vm")
-    stub.get = stub.run = None
-    uctypes = types.ModuleType("uctypes")
-    sys.modules[stub.__name__], sys.modules["uctypes"] = stub, uctypes
-    try:
-        yield [importlib.import_module(f"ophion_boot.crypto.{name}") for name in names[1:]]
-    finally:
-        for name in names:
-            sys.modules.pop(f"ophion_boot.crypto.{name}", None)
-        del sys.modules["uctypes"]
-
-
 class Walk:
     """Limb sizes, in units of 4096, of the registers and of one window entry during a program."""
 
-    def __init__(self, machine, sizes):
-        self.machine = machine
+    def __init__(self, sizes):
         self.sizes = dict(sizes)
         self.products = 0
 
@@ -42,25 +28,24 @@ class Walk:
         return self.sizes[operand]
 
     def run(self, program):
-        m = self.machine
         for op, result, *operands in program:
-            if op == m.LOAD:
+            if op == machine.LOAD:
                 size = 2
-            elif op in (m.MUL, m.SQR):
+            elif op in (machine.MUL, machine.SQR):
                 a, b = self.size(operands[0]), self.size(operands[-1])
                 assert LIMBS * a * b * LIMB * LIMB + REST < 2**31, (op, result, operands, a, b)
                 self.products += 1
                 size = ONE
-            elif op in (m.ADD, m.SUB):
+            elif op in (machine.ADD, machine.SUB):
                 size = self.size(operands[0]) + self.size(operands[1])
-            elif op == m.NORM:
+            elif op == machine.NORM:
                 assert self.size(operands[0]) * LIMB + 2**18 + 2**17 < 2**31
                 size = ONE
-            elif op == m.TIMES_121665:
+            elif op == machine.TIMES_121665:
                 size = self.size(operands[0]) * 121665
                 assert size * LIMB < 2**30
             else:
-                assert op == m.TIMES_W  # w is 0 or 1
+                assert op == machine.TIMES_W  # w is 0 or 1
                 size = self.size(operands[0])
             self.sizes[result] = size
         return self.sizes
@@ -70,8 +55,8 @@ def bounded(sizes, limits):
     return all(sizes[register] <= limit for register, limit in limits.items())
 
 
-def test_edwards_programs(modules):
-    machine, v, _ = modules
+def test_edwards_programs():
+    v = programs_edwards
     entry = {
         machine.entry(0): 2 * ONE,
         machine.entry(1): 2 * ONE,
@@ -79,52 +64,52 @@ def test_edwards_programs(modules):
         machine.entry(3): 2 * ONE,
     }
     # What every step may find; E and H are multiplied by the next addition.
-    point = {v._X: ONE, v._Y: ONE, v._Z: 2, v._E: 3 * ONE, v._H: 2 * ONE}
-    start = {**point, **entry, v._D2: 2, v._ZERO: 0}
+    point = {v.X: ONE, v.Y: ONE, v.Z: 2, v.E: 3 * ONE, v.H: 2 * ONE}
+    start = {**point, **entry, v.D2: 2, v.ZERO: 0}
     for program in (
-        v._double_point(),
-        v._add_window(False),
-        v._add_window(True),
-        *(v._add_table(negative, table) for negative in (False, True) for table in (0, 1)),
-        v._load_point(),
+        v.double_point(),
+        v.add_window(False),
+        v.add_window(True),
+        *(v.add_table(negative, table) for negative in (False, True) for table in (0, 1)),
+        v.load_point(),
     ):
-        assert bounded(Walk(machine, start).run(program), point)
-    sizes = Walk(machine, {**start, v._Z: ONE}).run(v._cache_point())
+        assert bounded(Walk(start).run(program), point)
+    sizes = Walk({**start, v.Z: ONE}).run(v.cache_point())
     assert bounded(sizes, entry)
 
 
-def test_the_ladder(modules):
-    machine, v, _ = modules
-    state = {v._X: 2, v._Y: ONE, v._Z: 2, v._E: 2, v._U: 2, v._ZERO: 0}
-    exact = {v._X: ONE, v._Y: ONE, v._Z: ONE, v._E: ONE, v._U: 2}
+def test_the_ladder():
+    v = programs_edwards
+    state = {v.X: 2, v.Y: ONE, v.Z: 2, v.E: 2, v.U: 2, v.ZERO: 0}
+    exact = {v.X: ONE, v.Y: ONE, v.Z: ONE, v.E: ONE, v.U: 2}
     # An exchange by arithmetic leaves exactly one of the two, so it changes no size.
-    step = v._ladder_step()[len(v._swaps()) :]
+    step = v.ladder_step()[len(v.swaps()) :]
     for first in (
-        {**exact, v._X: 1 / LIMB, v._Y: 0, v._Z: 2, v._E: 1 / LIMB},
-        {**exact, v._Z: 1 / LIMB, v._E: 0, v._X: 2, v._Y: 1 / LIMB},
+        {**exact, v.X: 1 / LIMB, v.Y: 0, v.Z: 2, v.E: 1 / LIMB},
+        {**exact, v.Z: 1 / LIMB, v.E: 0, v.X: 2, v.Y: 1 / LIMB},
         exact,
     ):
-        walk = Walk(machine, {**state, **first})
+        walk = Walk({**state, **first})
         assert bounded(walk.run(step), exact)
         assert walk.products == 9
 
 
-def test_p256_programs(modules):
-    machine, _, v = modules
+def test_p256_programs():
+    v = programs_p256
     entry = dict.fromkeys([machine.entry(i) for i in range(5)], ONE)
     entry[machine.entry(2)] = 2
-    point = {v._X: ONE, v._Y: ONE, v._Z: 2}
-    start = {**point, **entry, v._R1: 2, v._R2: 2, v._ONE: 2, v._ZERO: 0}
+    point = {v.X: ONE, v.Y: ONE, v.Z: 2}
+    start = {**point, **entry, v.R1: 2, v.R2: 2, v.ONE: 2, v.ZERO: 0}
     both = (False, True)
-    programs = [v._double_point(), v._cache_point()]
-    programs += [make(negative) for negative in both for make in (v._add_window, v._set_window)]
+    programs = [v.double_point(), v.cache_point()]
+    programs += [make(negative) for negative in both for make in (v.add_window, v.set_window)]
     programs += [
         make(negative, table)
         for negative in both
         for table in (0, 1, 2)
-        for make in (v._add_table, v._set_table)
+        for make in (v.add_table, v.set_table)
     ]
     for program in programs:
-        sizes = Walk(machine, start).run(program)
+        sizes = Walk(start).run(program)
         assert bounded(sizes, point) and bounded(sizes, entry)
     assert len(programs) == 18

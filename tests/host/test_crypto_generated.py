@@ -1,4 +1,4 @@
-"""The field machine is what its generator writes, and it compiles for the chips that have viper."""
+"""The field machine and its programs are what is generated, and it compiles for the chips that have viper."""
 
 import subprocess
 import sys
@@ -10,12 +10,20 @@ ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "tools/bench/crypto"))
 
 import make_field_vm  # noqa: E402
+import make_programs  # noqa: E402
 
 CRYPTO = ROOT / "bootloader/ophion_boot/crypto"
 
 
 def test_the_module_is_what_the_generator_writes() -> None:
     assert make_field_vm.TARGET.read_text() == make_field_vm.source()
+
+
+def test_the_programs_are_what_their_generator_writes() -> None:
+    sources = make_programs.sources()
+    assert [path.name for path in sources] == ["edwards_code.py", "p256_code.py"]
+    for path, text in sources.items():
+        assert path.read_text() == text
 
 
 @pytest.mark.parametrize("arch", ["xtensawin", "rv32imc"])

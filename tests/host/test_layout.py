@@ -3,6 +3,7 @@
 import pytest
 from ophion.build.boards import board_layout
 from ophion.build.layout import STRATEGIES, LayoutError, device_module, load_layout
+from ophion.keys import Algorithm, generate
 
 SECTOR = 0x1000
 
@@ -165,6 +166,76 @@ def test_without_a_period_no_watchdog_is_needed(tmp_path):
     load_layout(
         layout_with(tmp_path, "sim", (AREAS, quiet + AREAS), ("watchdog_ms = 8000", "watchdog_ms = 0"))
     )
+
+
+ACCESS = '[access]\nmode = "token"\noperators = ["one.pub", "two.pub"]\n\n'
+
+
+@pytest.fixture
+def operators(tmp_path):
+    """Two operators' keys beside the layout."""
+    one = generate(tmp_path / "one.pem")
+    two = generate(tmp_path / "two.pem", Algorithm.P256)
+    return [one.mcuboot, two.mcuboot]
+
+
+def test_who_may_use_a_board(tmp_path, operators):
+    made = {}
+    exec(device_module(load_layout(board_layout("sim")), "name", [bytes(32)]), made)
+    assert made["LAYOUT"]["access"] == {"mode": "open", "operators": [], "passkey": "random"}
+    path = layout_with(tmp_path, "sim", (AREAS, ACCESS + AREAS))
+    exec(device_module(load_layout(path), "name", [bytes(32)]), made)
+    assert made["LAYOUT"]["access"] == {"mode": "token", "operators": operators, "passkey": "random"}
+    for passkey, held in (("none", "none"), ("random", "random"), ("000042", 42)):
+        section = f'[access]\nmode = "paired"\npasskey = "{passkey}"\n\n'
+        path = layout_with(tmp_path, "sim", (AREAS, section + AREAS))
+        exec(device_module(load_layout(path), "name", [bytes(32)]), made)
+        assert made["LAYOUT"]["access"] == {"mode": "paired", "operators": [], "passkey": held}
+
+
+BAD_ACCESS = {
+    "unknown": ('mode = "token"', 'modus = "token"', "access.modus is not one of mode, operators, passkey"),
+    "no mode": ('"token"', '"closed"', "access.mode 'closed' is not one of open, paired, token"),
+    "a number": ('"token"', "1", "access.mode is not a text"),
+    "nobody": ('["one.pub", "two.pub"]', "[]", "nobody could do anything"),
+    "open with operators": ('"token"', '"open"', 'access.operators has no use with access.mode "open"'),
+    "no list": ('["one.pub", "two.pub"]', '"one.pub"', "access.operators is not a list of file names"),
+    "no file": ('"two.pub"', '"three.pub"', "access.operators: .*three.pub"),
+    "no key": ('"two.pub"', '"layout.toml"', "access.operators: .*layout.toml is not a key"),
+    "twice": ('"two.pub"', '"one.pub"', "access.operators: .*one.pub is there twice"),
+    "five digits": ('"token"', '"token"\npasskey = "12345"', "access.passkey '12345' is neither"),
+    "zeros": ('"token"', '"token"\npasskey = "000000"', "access.passkey '000000' is neither"),
+    "a word": ('"token"', '"token"\npasskey = "secret"', "nor six digits from 000001 up"),
+    "digits of others": ('"token"', '"token"\npasskey = "١٢٣٤٥٦"', "is neither"),
+    "no text": ('"token"', '"token"\npasskey = 123456', "access.passkey is not a text"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_ACCESS)
+def test_an_access_that_does_not_work_is_refused(tmp_path, operators, name):
+    old, new, reason = BAD_ACCESS[name]
+    path = layout_with(tmp_path, "sim", (AREAS, ACCESS + AREAS), (old, new))
+    with pytest.raises(LayoutError, match=reason) as caught:
+        load_layout(path)
+    assert "layout.toml" in str(caught.value)
+
+
+def test_a_published_key_is_no_operators(tmp_path, vectors, monkeypatch):
+    (tmp_path / "one.pub").write_bytes((vectors / "key-ed25519-pub.pem").read_bytes())
+    (tmp_path / "two.pub").write_bytes((vectors / "key-ecdsa-p256-pub.pem").read_bytes())
+    path = layout_with(tmp_path, "sim", (AREAS, ACCESS + AREAS))
+    monkeypatch.delenv("OPHION_ALLOW_TEST_KEYS", raising=False)
+    with pytest.raises(LayoutError, match=r"access\.operators: .*anyone can sign with it"):
+        load_layout(path)
+
+
+def test_a_board_without_a_radio_or_without_noise(tmp_path, operators):
+    for section, reason in (
+        (ACCESS, "access.operators: port qemu has no random numbers"),
+        ('[access]\nmode = "paired"\n\n', "port qemu has no radio to pair over"),
+    ):
+        with pytest.raises(LayoutError, match=reason):
+            load_layout(layout_with(tmp_path, "qemu", (AREAS, section + AREAS)))
 
 
 def test_the_board_names_its_port_or_is_the_simulated_one(tmp_path):

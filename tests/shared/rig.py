@@ -51,6 +51,15 @@ class Bootable:
     def events(self):
         return [entry["event"] for entry in self.log.read()]
 
+    def stays(self, name):
+        """Confirm the image `name`, which is on trial: it runs from now on, and nothing is written for it."""
+        assert self.strategy.confirm() and not self.strategy.confirm()
+        before = self.flash.ops
+        for _ in range(2):
+            boot = self.boot()
+            assert self.runs(boot, name) and boot.trial is None
+        assert self.flash.ops == before
+
 
 class Rig(Bootable):
     """A primary slot of `pri` sectors at 0, the secondary of `sec` behind it, a scratch area behind that.
@@ -151,15 +160,21 @@ class QuickVerifier(Verifier):
         return verdict
 
 
-def on_swaps(test):
-    """Decorator: the test takes the name of a strategy and runs for each one that swaps."""
+def on_each(kinds):
+    """Decorator: the test takes the name of a strategy and runs for each one of `kinds`."""
 
-    def run():
-        for kind in SWAPS:
-            try:
-                test(kind)
-            except BaseException:
-                print("under", kind)
-                raise
+    def decorate(test):
+        def run():
+            for kind in kinds:
+                try:
+                    test(kind)
+                except BaseException:
+                    print("under", kind)
+                    raise
 
-    return run
+        return run
+
+    return decorate
+
+
+on_swaps = on_each(SWAPS)

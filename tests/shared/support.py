@@ -102,9 +102,15 @@ class Cells:
 
     def __init__(self):
         self.values = {}
+        self.number = 0
 
     def load(self, name):
         return self.values.get(name)
+
+    def mark(self, value=None):
+        if value is not None:
+            self.number = value
+        return self.number
 
     def store(self, name, data):
         self.values[name] = data

@@ -73,6 +73,53 @@ def test_records_that_fill_a_sector_take_turns_and_survive_cuts():
             assert cells_of(flash).load("a")[0] in (4, 5), (op, shape)
 
 
+def test_the_mark_is_kept_beside_the_cells_and_costs_few_erases():
+    for write_size in (1, 4, 32):
+        flash = ram_flash(2, write_size)
+
+        def again(flash=flash, write_size=write_size):
+            return FlashCells(Area(flash, 0, 2 * SECTOR, SECTOR, write_size))
+
+        cells = again()
+        assert cells.mark() == 0
+        cells.store("a", bytes(1000))
+        erases = flash.erases
+        for n in range(1, 400):
+            cells.mark(n)
+            if n % 50 == 0:
+                cells.store("b", b"%d" % n)
+            assert again().mark() == cells.mark() == n
+        assert flash.erases - erases <= (8 if write_size == 32 else 5), flash.erases
+        found = again()
+        assert found.load("a") == bytes(1000) and found.load("b") == b"350"
+        cells.mark(0)
+        assert again().mark() == 0
+
+
+def test_a_cut_loses_at_most_the_mark_being_written():
+    for before in (0, 1, 2, 335, 336, 337, 338):
+        for op in (1, 2):
+            for shape in SHAPES:
+                flash = ram_flash(2)
+                cells = cells_of(flash)
+                cells.store("a", b"value")
+                for n in range(1, before + 1):
+                    cells.mark(n << 10)
+                flash.arm_cut(op, shape, seed=before)
+                try:
+                    cells.mark((before + 1) << 10)
+                except PowerCut:
+                    pass
+                flash.disarm()
+                found = cells_of(flash)
+                assert found.mark() in (before << 10, (before + 1) << 10), (before, op, shape)
+                assert found.load("a") == b"value"
+                found.mark(7)
+                found.store("b", b"1")
+                third = cells_of(flash)
+                assert (third.mark(), third.load("a"), third.load("b")) == (7, b"value", b"1")
+
+
 def test_the_log_keeps_the_last_events_in_order():
     store = Cells()
     log = EventLog(store)

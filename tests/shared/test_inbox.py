@@ -55,6 +55,42 @@ def test_a_short_first_fragment_and_an_overrun_are_dropped():
     assert inbox.put(request(8))
 
 
+def parts(data, size):
+    return [data[at : at + size] for at in range(0, len(data), size)]
+
+
+def test_whichever_fragment_is_lost_the_requests_around_it_arrive():
+    sent = [request(95, fill) for fill in (1, 2, 3, 4)]
+    for lost in range(4):
+        inbox = Inbox(4, 100)
+        for number in range(4):
+            for i, part in enumerate(parts(sent[number], 30)):
+                if (number, i) != (1, lost):
+                    inbox.put(part)
+        arrived = []
+        while inbox.waiting():
+            arrived.append(bytes(inbox.take()))
+            inbox.release()
+        assert arrived == [sent[0], sent[2], sent[3]], lost
+        assert inbox.dropped and not inbox.partial()
+
+
+def test_fragments_may_grow_but_only_the_last_one_is_shorter():
+    inbox = Inbox(1, 100)
+    whole = request(90)
+    assert not inbox.put(whole[:8]) and not inbox.put(whole[8:40])
+    assert not inbox.put(whole[40:72]) and inbox.put(whole[72:])
+    assert bytes(inbox.take()) == whole and inbox.dropped == 0
+
+
+def test_what_is_no_request_is_passed_over_and_takes_nothing_with_it():
+    inbox = Inbox(1, 64)
+    for noise in (b"\xff" * 20, bytes(20), bytes((0x0A, 0, 0, 1)) + bytes(30)):
+        assert not inbox.put(noise) and not inbox.partial()
+    assert inbox.dropped == 3
+    assert inbox.put(request(20))
+
+
 def test_silence_and_disconnect_forget_a_half_request():
     inbox = Inbox(1, 64)
     inbox.put(request(40)[:30])
@@ -74,6 +110,17 @@ def test_receiving_a_chunk_into_its_buffer_allocates_nothing():
 
     without_heap(receive)
     assert done[0] and bytes(inbox.take()) == packet
+    inbox.release()
+    receive()
+    assert bytes(inbox.take()) == packet
+    inbox.release()
+
+    def lend():
+        receive()
+        inbox.take()
+        inbox.release()
+
+    without_heap(lend)
 
 
 def test_hashing_a_sector_allocates_nothing():

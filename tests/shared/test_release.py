@@ -2,10 +2,11 @@
 
 from ophion_boot.core import release
 from ophion_boot.core.strategy import StrategyError
+from rig import on_each
 from rig_release import ReleaseRig
 from support import raises
 
-KINDS = ("swap_offset", "swap_scratch", "golden", "ab")
+on_each_kind = on_each(("swap_offset", "swap_scratch", "golden", "ab"))
 OLD, NEW = ("one", "rt1"), ("needs11", "rt2")
 
 
@@ -15,18 +16,6 @@ def pending(kind="swap_offset", trials=2, permanent=False):
     assert rig.runs(rig.boot()) == OLD
     rig.ask("needs11", "rt2", permanent)
     return rig
-
-
-def on_each_kind(test):
-    def run():
-        for kind in KINDS:
-            try:
-                test(kind)
-            except BaseException:
-                print("under", kind)
-                raise
-
-    return run
 
 
 def test_a_factory_device_needs_no_envelope_and_writes_nothing():

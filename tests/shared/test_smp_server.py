@@ -225,8 +225,10 @@ def test_a_wrong_hash_is_told_with_match_false():
 
 def test_uploads_that_cannot_work_are_refused_before_the_first_erase():
     data = image("one")
+    large = data[:12] + struct.pack("<I", MAX - 32 - 3) + data[16:40]
     rows = (
-        ({"len": MAX + 1}, 30),
+        ({"len": MAX + 1, "data": large}, 30),
+        ({"len": 100 * MAX, "data": large}, 30),
         ({"data": data[:31]}, 21),
         ({"data": b"\0" * 40}, 23),
         ({"data": data[:8] + b"\1\0" + data[10:40]}, 22),

@@ -8,6 +8,7 @@ from ophion_boot.core import bootmode
 from ophion_boot.core.area import Area
 from ophion_boot.core.eventlog import EventLog
 from ophion_boot.core.journal import Journal
+from ophion_boot.core.progress import Progress
 from ophion_boot.core.sanity import Memory
 from ophion_boot.core.slot import Slot
 from ophion_boot.fmt import FormatError, trailer
@@ -216,6 +217,37 @@ def test_the_bytes_of_the_cells():
         cells.store("a", bytes(1000))
         count += 1
     assert erased == [1] and content(flash, SECTOR, 8) == b"OPHC" + struct.pack("<I", count)
+
+
+def test_the_bytes_of_the_mark_and_of_the_upload_cell():
+    flash = ram_flash(2)
+    cells = FlashCells(Area(flash, 0, 2 * SECTOR))
+    progress = Progress(cells, None)
+    sha = bytes(range(32))
+    progress.begin(1, 0x12345, sha)
+    assert cells.load("upload") == b"\x01\x45\x23\x01\x00" + sha
+    at = content(flash, 0, SECTOR).index(b"\xff" * 16)
+    at += -at % 4
+    progress.mark(1, 0x1400)
+    record = b"OPHU" + struct.pack("<II", 0x1400, 0x3FFFFFFF - 0x1400)
+    assert content(flash, at, 16) == record + b"\xff" * 4
+    assert cells.mark() == 0x1400 and FlashCells(Area(flash, 0, 2 * SECTOR)).mark() == 0x1400
+    # In a record of cells it stands under the number 0.
+    cells.store("a", b"z")
+    body = content(flash, at + 12 + 16, 60)
+    assert body[0] == 0xA3 and b"\x00\x19\x14\x00" in body
+    # A program that is torn leaves bits set that should not be: no such record counts.
+    for cleared in range(96):
+        torn = bytearray(record)
+        for bit in range(cleared, 96):
+            torn[bit >> 3] |= 1 << (bit & 7)
+        if bytes(torn) == record:
+            continue
+        other = ram_flash(2)
+        FlashCells(Area(other, 0, 2 * SECTOR)).store("a", b"z")
+        end = -(-content(other, 0, SECTOR).index(b"\xff" * 16) // 4) * 4
+        other.writeblocks(0, bytes(torn), end)
+        assert FlashCells(Area(other, 0, 2 * SECTOR)).mark() == 0, cleared
 
 
 def test_the_bytes_of_the_log_and_of_the_boot_cell():

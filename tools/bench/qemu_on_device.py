@@ -13,12 +13,18 @@ import struct  # noqa: E402
 import sys  # noqa: E402
 
 import counting  # noqa: E402
+import micropython  # noqa: E402
 from ophion_boot import main  # noqa: E402
 from ophion_boot.core.area import Area  # noqa: E402
+from ophion_boot.core.inbox import Inbox  # noqa: E402
+from ophion_boot.core.receive import Upload  # noqa: E402
+from ophion_boot.core.smp_image import Component, ImageGroup  # noqa: E402
+from ophion_boot.core.smp_session import Session  # noqa: E402
 from ophion_boot.core.strategies import make  # noqa: E402
 from ophion_boot.fmt import trailer  # noqa: E402
 from ophion_boot.fmt.cbor import encode  # noqa: E402
 from ophion_boot.fmt.console import Reassembly, lines  # noqa: E402
+from ophion_boot.fmt.quick import copy  # noqa: E402
 from ophion_boot.fmt.smp import pack_request  # noqa: E402
 
 _SECTOR = 4096
@@ -29,26 +35,20 @@ def tell(name, number):
 
 
 class Ram:
-    """A block device in memory, with the least code.
-
-    Assigning to a part of a memoryview moves all that is behind it (MicroPython 1.25), hence the views.
-    """
+    """A block device in memory, with the least code: it allocates nothing."""
 
     def __init__(self, sectors):
-        self._data = memoryview(bytearray(b"\xff" * (_SECTOR * sectors)))
+        self._data = bytearray(b"\xff" * (_SECTOR * sectors))
         self._blank = b"\xff" * _SECTOR
 
     def readblocks(self, n, buf, off=0):
-        at = n * _SECTOR + off
-        buf[:] = self._data[at : at + len(buf)]
+        copy(buf, self._data, 0, n * _SECTOR + off, len(buf))
 
     def writeblocks(self, n, buf, off=0):
-        at = n * _SECTOR + off
-        self._data[at : at + len(buf)][:] = buf
+        copy(self._data, buf, n * _SECTOR + off, 0, len(buf))
 
     def ioctl(self, op, arg):
-        at = arg * _SECTOR
-        self._data[at : at + _SECTOR][:] = self._blank
+        copy(self._data, self._blank, arg * _SECTOR, 0, _SECTOR)
 
 
 def count_image(device):
@@ -58,47 +58,112 @@ def count_image(device):
     tell("hash", counting.instructions(device.verifier.digest, area, image.total))
 
 
-def swap(sectors):
-    """Instructions of a swap of two images of `sectors` sectors, flash not counted (it is memory)."""
-    slot = sectors + 3
+def on_ram(slot):
+    """The strategy swap_offset over slots of `slot` sectors in memory."""
     ram = Ram(2 * slot)
     areas = {"primary": (0, slot), "secondary": (slot * _SECTOR, slot)}
 
     def area(name):
         return Area(ram, areas[name][0], areas[name][1] * _SECTOR, _SECTOR, 4)
 
-    strategy = make("swap_offset", area, bytearray(_SECTOR), 3)
+    return make("swap_offset", area, bytearray(_SECTOR), 3)
+
+
+def swap(sectors):
+    """Instructions of a swap of two images of `sectors` sectors, flash not counted (it is memory)."""
     size = sectors * _SECTOR
-    return counting.instructions(strategy.install, trailer.TEST, size, size)
+    return counting.instructions(on_ram(sectors + 3).install, trailer.TEST, size, size)
+
+
+def count_chunks(session, chunks):
+    """(mean, most, offset then): instructions of `chunks` packets of 500 bytes in the middle of an upload."""
+    head = struct.pack("<IIHHIIBBHI", 0x96F3B83D, 0, 32, 0, 22000, 0, 9, 0, 0, 0) + bytes(484)
+    session.handle(memoryview(request(1, {"off": 0, "len": 40000, "data": head, "image": 0})))
+    at = len(head)
+    data = bytes(range(250)) * 2
+    counts = []
+    for _ in range(chunks):
+        packet = memoryview(request(1, {"off": at, "data": data}))
+        counts.append(counting.instructions(session.handle, packet))
+        at += len(data)
+    counts = counts[2:]  # the first ones fill caches
+    return sum(counts) // len(counts), max(counts), at
 
 
 def count_packets(session):
-    """SMP requests: a packet of an upload in the middle of it, an echo, and their way over the console."""
-    first = {"off": 0, "len": 20000, "data": main_header(), "image": 0}
-    session.handle(memoryview(request(1, first)))
-    at = len(first["data"])
-    for _ in range(3):
-        packet = memoryview(request(1, {"off": at, "data": bytes(512)}))
-        count = counting.instructions(session.handle, packet)
-        at += 512
-    tell("upload", count)
+    """A packet of 500 bytes of an upload: with this flash and without one, its roads; an echo."""
+    mean, most, _ = count_chunks(session, 16)
+    tell("upload", mean)
+    tell("upload_most", most)
+    strategy = on_ram(14)
+    quiet = Session(
+        {1: ImageGroup([Component(strategy, Upload(strategy, bytearray(_SECTOR)), False)], None, None)}, 2475
+    )
+    mean, most, at = count_chunks(quiet, 40)
+    tell("chunk", mean)
+    tell("chunk_most", most)
     echo = memoryview(pack_request(1, True, 0, 1, 0, encode({"d": "x" * 400})))
     session.handle(echo)
     tell("echo", counting.instructions(session.handle, echo))
-    text = lines(bytes(packet))
-    reassembly = Reassembly(2475)
+    count_roads(quiet, at)
 
-    def receive():
+
+def count_roads(session, at):
+    """The way in of the next packets from offset `at` on, and what they leave on the heap."""
+    inbox = Inbox(4, 2475)
+    data = bytes(range(250)) * 2
+
+    def following(at):
+        return request(1, {"off": at, "data": data})
+
+    def by_radio(parts):
+        for part in parts:
+            inbox.put(part, 1)
+        session.handle(inbox.take())
+        inbox.release()
+
+    def by_console(text):
         for line in text:
-            reassembly.line(line)
+            whole = reassembly.line(line)
+        inbox.put(whole)
+        response = session.handle(inbox.take())
+        inbox.release()
+        for line in lines(response):
+            sent.append(line)
 
-    receive()
-    tell("console", counting.instructions(receive))
-
-
-def main_header():
-    """512 bytes of an image whose header says 18,000 bytes."""
-    return struct.pack("<IIHHIIBBHI", 0x96F3B83D, 0, 32, 0, 18000, 0, 9, 0, 0, 0) + bytes(484)
+    counts = []
+    for _ in range(8):
+        whole = following(at)
+        counts.append(counting.instructions(by_radio, (whole[:495], whole[495:])))
+        at += len(data)
+    tell("radio", sum(counts[4:]) // 4)
+    whole = following(at)
+    parts = (whole[:495], whole[495:])
+    gc.collect()
+    gc.disable()
+    before = gc.mem_alloc()
+    by_radio(parts)
+    tell("left", gc.mem_alloc() - before)
+    gc.enable()
+    parts = tuple(
+        (whole[:495], whole[495:]) for whole in [following(at + i * len(data)) for i in range(1, 5)]
+    )
+    micropython.heap_lock()
+    for two in parts:
+        by_radio(two)
+    micropython.heap_unlock()
+    at += 5 * len(data)
+    reassembly = Reassembly(2475)
+    sent = []
+    counts = []
+    for _ in range(4):
+        text = lines(following(at))
+        counts.append(counting.instructions(by_console, text))
+        at += len(data)
+    tell("console", counts[-1])
+    answer = sent[-1]
+    if len(sent) != 4 or Reassembly(99).line(answer) is None:
+        raise ValueError("an answer is missing")
 
 
 def request(command, args):

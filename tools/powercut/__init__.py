@@ -2,8 +2,9 @@
 
 `python tools/powercut --help`. What a case is: cases.py and, with a runtime beside the application,
 cases_two.py; how it is cut: campaign.py; what has to hold afterwards: judge.py, judge_two.py; the mended
-weaknesses, switched off one by one: mutations.py, mutations_two.py; the share that runs on MicroPython:
-on_micropython.py, whose other end is there.py. chip.py and targets.py run on both.
+weaknesses, switched off one by one: mutations.py, mutations_two.py, mutations_enc.py; the share that runs on
+MicroPython: on_micropython.py, whose other end is there.py. chip.py and targets.py run on both. Images are
+made by images.py, encrypted ones with sealing.py.
 """
 
 import sys

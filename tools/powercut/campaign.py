@@ -30,6 +30,9 @@ Result = namedtuple("Result", "case states distinct failed failures operations c
 
 ACTIONS = (*judge_one.RULES, *judge_two.RULES)
 WRITE_UNITS = (1, 4, 8, 16, 32)
+# With encrypted images: these actions, each pair with one write unit; a quick campaign takes two of them.
+_ENCRYPTED = ("upload", "test", "revert", "confirm")
+_ENCRYPTED_QUICK = (("smaller", "used"), ("larger", "new"))
 _ERASE = 6
 _STEP = re.compile(r"^(?:b(\d+))?op(\d+)/(before|after|torn[:a-z]*)/seed(\d+)$")
 
@@ -52,6 +55,18 @@ def cases(strategies=None, actions=None, quick: bool = False, real: bool = False
         for variant in (_variants_two if two.is_two(action) else _variants)(pair, quick, real)
         for history in HISTORIES
         if not (quick and two.is_two(action) and not _sampled(pair, variant, history))
+    ] + [
+        Case(strategy, action, pair, f"{variant}-enc", history)
+        for strategy in strategies or TARGETS
+        for action in actions or ACTIONS
+        for pair in PAIRS
+        for variant in [f"w{width}" for width in WRITE_UNITS]
+        for history in HISTORIES
+        if TARGETS[strategy].kind.takes_encrypted
+        and action in _ENCRYPTED
+        and _sampled(pair, variant, history)
+        and not real
+        and not (quick and (pair, history) not in _ENCRYPTED_QUICK)
     ]
 
 
@@ -134,7 +149,7 @@ class Run:
 
     def _story(self, state: State) -> judge_one.Story:
         boots = [*state.boots, *self.settle(state)]
-        return judge_one.Story(self.device, boots, state.cuts, state.complete)
+        return judge_one.Story(self.device, boots, state.cuts, state.complete, state.flash)
 
     def cut_by_chance(self, state: State) -> State | None:
         """A further cut in one of the boots after `state`; None when they write nothing."""

@@ -1,8 +1,8 @@
 """What is cut: a case is strategy/action/pair/variant/history, `swap_offset/revert/larger/w4/used` say.
 
 Images: `old` runs, `new` is the update, `past` ran before `old`, `gold` is the factory image, if there is
-one. A case has a preparation (never cut) and an action; both are ordinary calls of the bootloader, as the
-device makes them.
+one; where images are encrypted, all but `past` are. A case has a preparation (never cut) and an action; both
+are ordinary calls of the bootloader, as the device makes them.
 """
 
 import functools
@@ -10,7 +10,8 @@ from collections import namedtuple
 
 from powercut.chip import content
 from powercut.device import Device
-from powercut.images import KEYS, signed
+from powercut.images import KEYS, sealed, signed
+from powercut.sealing import DEVICE_KEYS
 from powercut.targets import IMAGE_SECTORS, TARGETS
 
 # Sectors of (old, new).
@@ -46,10 +47,19 @@ def images_of(pair: str, sector: int) -> dict[str, bytes]:
     return {name: signed(number, size) for number, (name, size) in enumerate(sizes.items(), 1)}
 
 
+@functools.cache
+def sealed_of(pair: str, sector: int) -> dict:
+    """The encrypted images (images.Sealed) of a case."""
+    sizes = sizes_of(pair, sector)
+    return {name: sealed(number, sizes[name]) for number, name in enumerate(sizes, 1) if name != "past"}
+
+
 def layout_of(case: Case, two: bool = False):
-    """Flash of a case. Variants: w4 (write unit), w4-real (real verifier), w4-4k (sectors of 4096)."""
+    """Flash of a case. Variants: w4 (write unit), w4-real (real verifier), w4-4k (sectors of 4096), w4-enc
+    (encrypted images)."""
     width, _, extra = case.variant.partition("-")
-    return TARGETS[case.strategy].on(4096 if extra == "4k" else 512, int(width[1:]), two)
+    sector = 4096 if extra == "4k" else 512
+    return TARGETS[case.strategy].on(sector, int(width[1:]), two, is_sealed(case))
 
 
 def is_real(case: Case) -> bool:
@@ -57,11 +67,28 @@ def is_real(case: Case) -> bool:
     return case.variant.endswith("-real")
 
 
+def is_sealed(case: Case) -> bool:
+    """The images of the case are encrypted."""
+    return case.variant.endswith("-enc")
+
+
 def device_of(case: Case, kinds=None) -> Device:
     """The device of a case; `kinds` (chip.Kinds) may have mutants."""
     layout = layout_of(case)
     images = images_of(case.pair, layout.sector)
-    return Device(layout, images, {}, HISTORIES[case.history], KEYS, is_real(case), kinds=kinds)
+    trials = HISTORIES[case.history]
+    if not is_sealed(case):
+        return Device(layout, images, {}, trials, KEYS, is_real(case), kinds=kinds)
+    images, running = dict(images), dict(images)
+    secrets: set[bytes] = set()
+    plain: set[bytes] = set()
+    for name, image in sealed_of(case.pair, layout.sector).items():
+        images[name], running[name] = image.stored, image.running
+        secrets.update(image.secrets)
+        plain |= image.plain
+    device = Device(layout, images, {}, trials, KEYS, kinds=kinds, running=running, device_keys=DEVICE_KEYS)
+    device.hides(secrets, plain)
+    return device
 
 
 def prepare(case: Case) -> bytes:
@@ -107,7 +134,7 @@ def factory(device: Device, name: str):
     """A flash with application `name`, and the factory image where there is one."""
     layout = device.layout
     flash = device.flash(b"\xff" * layout.size)
-    flash_image(flash, 0, device.images[name])
+    flash_image(flash, 0, device.running[name])
     if layout.target.back == "gold":
         flash_image(flash, layout.third_at(), device.images["gold"])
     return flash

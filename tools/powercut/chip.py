@@ -13,9 +13,15 @@ from ophion_boot.core.boot import Bootloader
 from ophion_boot.core.eventlog import EventLog
 from ophion_boot.core.release import Release
 from ophion_boot.core.runtime import Runtime
+from ophion_boot.core.secret import Secret
 from ophion_boot.core.verify import Image, Verifier, VerifyError
 from ophion_boot.fmt.image import Header, signature_tlvs
 from ophion_boot.port.ota import Ota
+
+try:
+    from cryptolib import aes
+except ImportError:
+    from ophion.package.aes import Aes as aes
 
 HEADER_BYTES = 32
 # Power-on, and for each of the trials there and back, with as many detours for a torn record.
@@ -30,25 +36,43 @@ the same for each start on the way; what stopped it, or ""."""
 Parts = namedtuple("Parts", "strategy runtime bootloader")
 
 
-class Approved(Verifier):
-    """Stands in for Verifier: exactly the approved images, compared byte by byte, are good."""
+class Opened(Secret):
+    """A Secret that one reset leaves to the next what it unwrapped: ECDH is slow, and comes to the same."""
 
-    def __init__(self, keys, images, buf):
-        Verifier.__init__(self, keys, buf)
+    def __init__(self, keys, opened):
+        Secret.__init__(self, keys, aes)
+        self._opened = opened
+
+    def _open(self, seal):
+        if seal.blob not in self._opened:
+            self._opened[seal.blob] = Secret._open(self, seal)
+        return self._opened[seal.blob]
+
+
+class Approved(Verifier):
+    """Stands in for Verifier: exactly the approved images, compared byte by byte, are good.
+
+    `images` are {header: (the image where it runs, elsewhere)}.
+    """
+
+    def __init__(self, keys, images, buf, secret=None):
+        Verifier.__init__(self, keys, buf, secret)
         self._images = images
 
     def verify(self, area, max_size, number=0):
         head = bytearray(HEADER_BYTES)
         area.read(0, head)
-        image = self._images.get(bytes(head))
-        if image is None or len(image) > max_size:
+        forms = self._images.get(bytes(head))
+        if forms is None or len(forms[0]) > max_size:
             raise VerifyError("not an approved image")
+        image = forms[area.sealed]
         data = bytearray(len(image))
         area.read(0, data)
         if data != image:
             raise VerifyError("not the approved image")
         header, total, protected, entries, tlvs = self.read_layout(area, max_size)
-        return Image(header, bytes(signature_tlvs(entries, tlvs)[0]), total, protected, number)
+        seal = self._seal(header, entries, tlvs)
+        return Image(header, bytes(signature_tlvs(entries, tlvs)[0]), total, protected, number, None, seal)
 
 
 class QuietLog:
@@ -82,12 +106,28 @@ class Chip:
     """A Layout, the approved `images` and `runtimes` ({name: bytes}), the trials, the trusted `keys`.
 
     A runtime called `dead` resets the chip before any bootloader runs. With `real` the real Verifier and
-    EventLog are used.
+    EventLog are used. A chip with `device_keys` takes encrypted images: `running` are the images as they lie
+    where they run.
     """
 
-    def __init__(self, layout, images, runtimes, trials, keys, real=False, dead="", kinds=None):
+    def __init__(
+        self,
+        layout,
+        images,
+        runtimes,
+        trials,
+        keys,
+        real=False,
+        dead="",
+        kinds=None,
+        running=None,
+        device_keys=(),
+    ):
         self.layout = layout
         self.images = images
+        self.running = running or images
+        self.device_keys = device_keys
+        self._opened = {}
         self.runtimes = runtimes
         self.trials = trials
         self.dead = dead
@@ -95,8 +135,10 @@ class Chip:
         self.real = real
         self._kinds = kinds or Kinds()
         self._by_header = {}
-        for image in list(images.values()) + list(runtimes.values()):
-            self._by_header[bytes(image[:HEADER_BYTES])] = image
+        for name, image in images.items():
+            self._by_header[bytes(image[:HEADER_BYTES])] = self.running[name], image
+        for image in runtimes.values():
+            self._by_header[bytes(image[:HEADER_BYTES])] = image, image
         self._payloads = {}
         for name, image in runtimes.items():
             # ih_img_size; the judge looks for payloads, so the bootloader's parser is not asked.
@@ -136,8 +178,12 @@ class Chip:
     def parts(self, flash, idf=None, running=""):
         """Everything that a reset makes, in the runtime called `running`."""
         buf = bytearray(self.layout.sector)
+        secret = self._secret()
         strategy = self.strategy(flash)
-        verifier = Verifier(self._keys, buf) if self.real else Approved(self._keys, self._by_header, buf)
+        if self.real:
+            verifier = Verifier(self._keys, buf, secret)
+        else:
+            verifier = Approved(self._keys, self._by_header, buf, secret)
         log = EventLog(_Cells()) if self.real else QuietLog()
         runtime = None
         if idf:
@@ -153,7 +199,10 @@ class Chip:
 
     def strategy(self, flash):
         """The strategy as after a reset."""
-        return self.layout.strategy(flash, self.trials, self._kinds.strategy)
+        return self.layout.strategy(flash, self.trials, self._kinds.strategy, self._secret())
+
+    def _secret(self):
+        return Opened(self.device_keys, self._opened) if self.device_keys else None
 
     def idf(self, flash):
         """ESP-IDF's part of the chip, not yet started."""
@@ -163,7 +212,11 @@ class Chip:
         return Idf(flash, rows)
 
     def at(self, state, where):
-        """The name of the approved image that lies at `where`, whole; or ""."""
+        """The name of the approved image that lies at `where`, whole, as it runs; or ""."""
+        return _named(self.running, state, where)
+
+    def stored_at(self, state, where):
+        """The same as it was uploaded."""
         return _named(self.images, state, where)
 
     def runtime_at(self, state, where):

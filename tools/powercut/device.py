@@ -8,6 +8,7 @@ from ophion_boot.core.strategy import StrategyError
 
 from powercut.chip import ENDLESS, RESETS_MAX, Chip, Parts, Ran, confirm, content, with_starts
 
+BLOCK = 16
 Seen = namedtuple("Seen", "cut runs place trial runtime starts ops state problem")
 """One boot, from outside: was it cut; what Ran says; flash operations; flash afterwards; what the bootloader
 raised, or nothing."""
@@ -22,6 +23,28 @@ class Device(Chip):
         self._starts: dict = {}
         self._states: dict = {}
         self._asks: dict = {}
+        self._secrets: set[bytes] = set()
+        self._plain: set[bytes] = set()
+        self._leaks: dict = {}
+
+    def hides(self, secrets: set[bytes], plain: set[bytes]) -> None:
+        """What must not lie in flash: `secrets` nowhere, the blocks `plain` only in the primary slot."""
+        self._secrets, self._plain = secrets, plain
+
+    def leak(self, state: bytes) -> str:
+        """What lies in flash and must not, in words, or ""."""
+        if not self._secrets:
+            return ""
+        if state not in self._leaks:
+            self._leaks[state] = self._leak(state)
+        return self._leaks[state]
+
+    def _leak(self, state: bytes) -> str:
+        if any(secret in state for secret in self._secrets):
+            return "a key lies in flash"
+        start = self.layout.sizes[0] * self.layout.sector
+        found = {state[at : at + BLOCK] for at in range(start, len(state), BLOCK)}
+        return "" if found.isdisjoint(self._plain) else "plaintext lies outside the primary slot"
 
     def boot(self, state: bytes, confirms: bool = False, cut=None) -> Seen:
         """Boot flash that holds `state`; `cut` is (operation, shape, seed). With `confirms` an application
@@ -98,7 +121,7 @@ class Device(Chip):
         flash = self.flash(last.state)
         try:
             parts = self.parts_at_rest(flash)
-            missing = self.at(last.state, self.layout.staged_at(last.place)) != app
+            missing = self.stored_at(last.state, self.layout.staged_at(last.place)) != app
             self.request(parts, app if missing else "", runtime)
             if app and not missing:
                 parts.strategy.set_pending(False)

@@ -9,6 +9,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from ophion.build.espimage import app_image
 
+from powercut import sealing
+from powercut.device import BLOCK
+
 HEADER_BYTES = 32
 _OVERHEAD = HEADER_BYTES + 4 + 36 + 36 + 68
 _DEPENDENCY = 0x40
@@ -28,6 +31,29 @@ def signed(major: int, size: int, needs: tuple = ()) -> bytes:
     protected = _needs(*needs) if needs else b""
     payload = random.Random(major * 1_000_003 + size).randbytes(size - _OVERHEAD - len(protected))
     return _signed((major, 0), payload, protected)
+
+
+class Sealed:
+    """An encrypted image: `stored` as it is uploaded, `running` with its payload in the clear, and what must
+    not get out: `secrets` (keys), `plain` (blocks of the payload, none of which may lie elsewhere)."""
+
+    def __init__(self, major: int, size: int) -> None:
+        """`size` in bytes is the most; the payload is in whole blocks."""
+        room = size - _OVERHEAD - 4 - sealing.WRAPPED_BYTES
+        payload = random.Random(major * 1_000_037 + size).randbytes(room - room % BLOCK)
+        keys = sealing.Sealing(major * 1_000_039 + size)
+        extra = ((sealing.TLV, keys.wrapped()),)
+        self.running = _signed((major, 0), payload, b"", sealing.FLAG, extra)
+        end = HEADER_BYTES + len(payload)
+        self.stored = self.running[:HEADER_BYTES] + keys.encrypted(payload) + self.running[end:]
+        self.secrets = keys.secrets()
+        self.plain = sealing.blocks(payload)
+
+
+@functools.cache
+def sealed(major: int, size: int) -> Sealed:
+    """An encrypted image of at most `size` bytes in all, version `major`.0.0."""
+    return Sealed(major, size)
 
 
 @functools.cache
@@ -51,12 +77,12 @@ def _needs(number: int, major: int) -> bytes:
     return struct.pack("<HHHH", 0x6908, 8 + len(value), _DEPENDENCY, len(value)) + value
 
 
-def _signed(version: tuple, content: bytes, protected: bytes) -> bytes:
-    numbers = (len(protected), len(content), 0, *version, 0, 0, 0)
+def _signed(version: tuple, content: bytes, protected: bytes, flags: int = 0, more: tuple = ()) -> bytes:
+    numbers = (len(protected), len(content), flags, *version, 0, 0, 0)
     body = struct.pack("<IIHHIIBBHII", 0x96F3B83D, 0, HEADER_BYTES, *numbers) + content + protected
     digest = hashlib.sha256(body).digest()
     tlvs = b"".join(
         struct.pack("<HH", kind, len(value)) + value
-        for kind, value in ((0x10, digest), (0x01, _KEY_HASH), (0x24, _KEY.sign(digest)))
+        for kind, value in ((0x10, digest), (0x01, _KEY_HASH), (0x24, _KEY.sign(digest)), *more)
     )
     return body + struct.pack("<HH", 0x6907, len(tlvs) + 4) + tlvs

@@ -6,9 +6,9 @@ device jumps to, and flash is searched for the others.
 
 from collections import namedtuple
 
-Story = namedtuple("Story", "device boots cuts complete")
-"""What happened: the completed boots after the cut, how many cuts there were, and whether the action had
-written everything when power failed."""
+Story = namedtuple("Story", "device boots cuts complete flash", defaults=(b"",))
+"""What happened: the completed boots after the cut, how many cuts there were, whether the action had
+written everything when power failed, and what the (last) cut left in flash."""
 
 MORE_BOOTS = 5
 BACK = "back"
@@ -29,8 +29,8 @@ def _always(story: Story, way_back: bool) -> list[str]:
     """Each boot runs an approved image; a trial has a way back and ends; the device comes to rest.
 
     A repair has no way back: the image that ran was destroyed before it began."""
-    found: list[str] = []
     device, back = story.device, story.device.layout.target.back
+    found = _secrecy(story)
     for number, seen in enumerate(story.boots, 1):
         if not seen.runs:
             return [f"boot {number}: nothing approved runs ({seen.problem})"]
@@ -44,6 +44,13 @@ def _always(story: Story, way_back: bool) -> list[str]:
     if not settled(story.boots):
         found.append("does not come to rest: " + ", ".join(seen.runs for seen in story.boots))
     return found
+
+
+def _secrecy(story: Story) -> list[str]:
+    """Of encrypted images: after the cut and after each boot, nothing lies in flash that must not."""
+    states = [story.flash, *(seen.state for seen in story.boots)]
+    leaks = [(number, story.device.leak(state)) for number, state in enumerate(states)]
+    return [f"boot {number}: {text}" if number else f"at the cut: {text}" for number, text in leaks if text]
 
 
 def settled(boots: list) -> bool:

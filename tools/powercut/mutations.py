@@ -1,7 +1,7 @@
 """The mended weaknesses, each switched off from outside: a subclass with the naive behaviour.
 
 The campaign must find failures with any of them; nothing of this is in the bootloader. Those of a release
-of two components are in mutations_two.py.
+of two components are in mutations_two.py, those of encrypted updates in mutations_enc.py.
 """
 
 from ophion_boot.core.decide import Facts
@@ -10,7 +10,7 @@ from ophion_boot.core.runtime import Runtime
 from ophion_boot.fmt import trailer
 from ophion_boot.fmt.image import Header
 
-from powercut import mutations_two
+from powercut import mutations_enc, mutations_two
 from powercut.chip import Kinds
 
 
@@ -214,6 +214,7 @@ MUTATIONS = {
     "copy_done_last": CopyDoneLast,
     "trial_counted": TrialCounted,
     "trial_in_swap": TrialInSwap,
+    **mutations_enc.ENCRYPTED,
     **mutations_two.RELEASE,
     **mutations_two.RUNTIME,
 }

@@ -124,8 +124,15 @@ class _Lot:
             "trials": device.trials,
             "real": device.real,
             "dead": device.dead,
-            "images": {name: [self._put(image), len(image)] for name, image in device.images.items()},
-            "runtimes": {name: [self._put(image), len(image)] for name, image in device.runtimes.items()},
+            "device_keys": [(list(name), kind, list(private)) for name, kind, private in device.device_keys],
+            **{
+                kind: {name: [self._put(image), len(image)] for name, image in images.items()}
+                for kind, images in (
+                    ("images", device.images),
+                    ("runtimes", device.runtimes),
+                    ("running", device.running),
+                )
+            },
         }
 
     def _put(self, data: bytes) -> int:

@@ -32,13 +32,14 @@ class Target:
         self._stage_at = stage_at
         self._switches = switches
 
-    def on(self, sector: int, write_size: int, two: bool = False) -> "Layout":
-        """The target on a flash of these units; with `two` components, app partitions behind it."""
+    def on(self, sector: int, write_size: int, two: bool = False, sealed: bool = False) -> "Layout":
+        """The target on a flash of these units; with `two` components, app partitions behind it; `sealed`:
+        for encrypted images."""
         count = 1
         while True:
             slot = IMAGE_SECTORS + count
             sizes = (slot, slot + self._more) + self._third  # noqa: RUF005 (MicroPython has no other way)
-            if self.kind.room(sizes, sector, write_size) >= IMAGE_SECTORS * sector:
+            if self.kind.room(sizes, sector, write_size, sealed) >= IMAGE_SECTORS * sector:
                 return (TwoLayout if two else Layout)(self, sizes, count, sector, write_size)
             count += 1
 
@@ -75,14 +76,16 @@ class Layout:
         """Byte of flash where an update is put."""
         return self.target.staged(self, running_at)
 
-    def strategy(self, flash, trials: int, kind: type | None = None):
-        """A fresh strategy on `flash`, as after a reset; `kind` may be a mutant."""
+    def strategy(self, flash, trials: int, kind: type | None = None, secret=None):
+        """A fresh strategy on `flash`, as after a reset; `kind` may be a mutant, `secret` a Secret."""
         areas = []
         at = 0
         for sectors in self.sizes:
             areas.append(Area(flash, at, sectors * self.sector, self.sector, self.write_size))
             at += sectors * self.sector
-        return (kind or self.target.kind)(*areas, bytearray(self.sector), trials)
+        # Not every strategy takes encrypted images.
+        more = (None, secret) if secret else ()
+        return (kind or self.target.kind)(*areas, bytearray(self.sector), trials, *more)
 
 
 class TwoLayout(Layout):

@@ -23,14 +23,19 @@ from powercut.targets import TARGETS  # noqa: E402
 
 def chip_of(device, keys, data):
     """The Chip that in.json describes as `device`."""
-    layout = TARGETS[device["strategy"]].on(device["sector"], device["write_size"], device["two"])
+    layout = TARGETS[device["strategy"]].on(
+        device["sector"], device["write_size"], device["two"], bool(device["device_keys"])
+    )
     named = []
-    for kind in ("images", "runtimes"):
+    for kind in ("images", "runtimes", "running"):
         found = {}
         for name, (at, size) in device[kind].items():
             found[name] = data[at : at + size]
         named.append(found)
-    return Chip(layout, named[0], named[1], device["trials"], keys, device["real"], device["dead"])
+    images, runtimes, running = named
+    trials, real, dead = device["trials"], device["real"], device["dead"]
+    own = [(bytes(id), kind, bytes(private)) for id, kind, private in device["device_keys"]]
+    return Chip(layout, images, runtimes, trials, keys, real, dead, None, running, own)
 
 
 def boot(chip, state, confirms):

@@ -8,12 +8,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ophion.build.boards import board_layout
 from ophion.build.layout import device_module, load_layout
 from ophion.sim.device.nor import NorFlash
-from ophion.sim.stage import ENCRYPTION, device_files, stand_ins
+from ophion.sim.stage import ENCRYPTION, KEY_TABLES, device_files, stand_ins
 from ophion_boot.core.area import Area
 from ophion_boot.core.receive import Upload
 from ophion_boot.core.strategies import make
@@ -26,21 +27,28 @@ _HEAP_KB = 2048
 _LEFT_OUT = ("unix", "ble", "ota")
 
 
-def firmware(keys: Sequence[bytes], extra: Mapping[str, bytes] | None = None) -> build.Firmware:
+def firmware(
+    keys: Sequence[bytes],
+    extra: Mapping[str, bytes] | None = None,
+    name: str = "boot",
+    key_tables: bool = False,
+) -> build.Firmware:
     """MicroPython with the bootloader and the layout of the board `qemu` frozen in.
 
-    `keys` are raw public keys, `extra` are more frozen modules. Raises build.BuildError.
+    `keys` are raw public keys, `extra` are more frozen modules, or others instead; one firmware is kept for
+    each `name`. With `key_tables` the keys have their tables. Raises build.BuildError.
     """
     stand_in = stand_ins()
     frozen = {name: data for name, data in device_files().items() if name not in stand_in}
     for port in _LEFT_OUT:
         del frozen[f"ophion_boot/port/{port}.py"]
-    layout = load_layout(board_layout("qemu"))
-    if not layout.encryption:
-        frozen = {name: data for name, data in frozen.items() if name not in ENCRYPTION}
+    layout = replace(load_layout(board_layout("qemu")), key_tables=key_tables)
+    # The keys are Ed25519.
+    unused = KEY_TABLES if layout.encryption else ENCRYPTION | KEY_TABLES
+    frozen = {name: data for name, data in frozen.items() if name not in unused}
     frozen["ophion_layout.py"] = device_module(layout, layout.name, list(keys)).encode()
     frozen["counting.py"] = (build.BOARD / "modules" / "counting.py").read_bytes()
-    return build.firmware({**frozen, **(extra or {})}, "boot")
+    return build.firmware({**frozen, **(extra or {})}, name)
 
 
 class Device:
@@ -62,7 +70,11 @@ class Device:
         self._written = 0
         self._start.write_bytes(rig.packed({}, firmware, _HEAP_KB, mpy=False))
         self.flash.write_bytes(b"\xff" * self.layout.flash_size)
-        self._write(self.layout.areas["primary"].offset, image)
+        self.put("primary", image)
+
+    def put(self, area: str, image: bytes) -> None:
+        """Write `image` to the start of the area called `area`. Only while the device is off."""
+        self._write(self.layout.areas[area].offset, image)
 
     def stage(self, image: bytes, permanent: bool = False) -> None:
         """Put `image` where an update lies, and ask for it: what a finished upload leaves behind.

@@ -1,7 +1,13 @@
 """A part of a flash: sector-aligned bytes of a block device, addressed from 0."""
 
+from ophion_boot.fmt.quick import blank as _blank
+
 _ERASE_BLOCK = 6
 _PIECE = 256
+# Units of this many bytes and more (flash encryption) are programmed once after an erase.
+_ONCE = 16
+_read = bytearray(_PIECE)
+_byte = bytearray(1)
 
 
 class AreaError(ValueError):
@@ -52,15 +58,33 @@ class Area:
         for n in range(first, first + count):
             self._bdev.ioctl(_ERASE_BLOCK, n)
 
-    def blank(self, sector: int) -> bool:
-        """True when every byte of the sector reads 0xff."""
-        buf = bytearray(_PIECE)
-        erased = b"\xff" * _PIECE
-        for at in range(sector * self.sector, (sector + 1) * self.sector, _PIECE):
-            self.read(at, buf)
-            if buf != erased:
+    def blank(self, sector: int, start: int = 0) -> bool:
+        """True when every byte of the sector, from its byte `start` on, reads 0xff."""
+        end = (sector + 1) * self.sector
+        at = end - self.sector + start
+        while at % _PIECE and at < end:
+            self.read(at, _byte)
+            if _byte[0] != 0xFF:
                 return False
+            at += 1
+        while at < end:
+            self.read(at, _read)
+            if not _blank(_read, _PIECE):
+                return False
+            at += _PIECE
         return True
+
+    def resume(self, at: int) -> tuple[int, int]:
+        """(from what byte on, and from what sector on to be erased) an upload goes on that had reached `at`.
+
+        The bytes before `at` are programmed; anything may lie from there on: whole, torn, or nothing. The
+        same bytes may be programmed over it. Not so where a unit is programmed once: then the upload
+        goes back to the start of its sector, unless the rest of that is blank.
+        """
+        sector, start = at // self.sector, at % self.sector
+        if start and self.write_size >= _ONCE and not self.blank(sector, start=start):
+            return sector * self.sector, sector
+        return at, sector + (1 if start else 0)
 
     def part(self, offset: int, size: int) -> "Area":
         """The area of `size` bytes at `offset` of this one."""

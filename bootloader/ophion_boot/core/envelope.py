@@ -59,11 +59,28 @@ class EnvelopedArea(Area):
             if n < self._envelope:
                 self._area.erase(n)
 
-    def blank(self, sector: int) -> bool:
+    def blank(self, sector: int, start: int = 0) -> bool:
         """True when every byte of the payload sector, and for the first the envelope, reads 0xff."""
         if sector == 0 and not self._area.blank(self._envelope):
             return False
-        return sector >= self._envelope or self._area.blank(sector)
+        return sector >= self._envelope or self._area.blank(sector, start=start)
+
+    def resume(self, at: int) -> tuple[int, int]:
+        """As an Area's, in bytes of the image; 0 when header and envelope have to be written anew."""
+        self.read(0, bytearray(_HEADER_BYTES))
+        if not self._header or at <= self._header:
+            return 0, 0
+        tlvs = self._locate(max(at, self._end))[0]
+        clean = self._area.resume(tlvs)[0] == tlvs
+        if at > self._end:
+            return (at, self._envelope) if clean else (0, 0)
+        if not clean:
+            head = bytearray(self._header)
+            self._area.read(self._at, head)
+            self._area.erase(self._envelope)
+            self._area.program(self._at, head)
+        found, sector = self._area.resume(at - self._header)
+        return (found + self._header, sector) if found else (0, 0)
 
     def part(self, offset: int, size: int) -> Area:
         """Not for an enveloped image: its bytes do not follow each other."""
@@ -89,6 +106,10 @@ class EnvelopedArea(Area):
 
     def _each(self, at: int, buf, act) -> None:  # type: ignore[no-untyped-def]
         """Call `act` for each stretch of `buf` that lies in one piece."""
+        where, room = self._locate(at)
+        if room >= len(buf):
+            act(where, buf)
+            return
         view = memoryview(buf)
         while view:
             where, room = self._locate(at)

@@ -21,11 +21,15 @@ class TrustError(ValueError):
 
 
 class RootSet:
-    """`threshold` of `keys` (encoded, or raw Ed25519) have to sign what the roots say."""
+    """`threshold` of `keys` (encoded, or raw Ed25519) have to sign what the roots say.
 
-    def __init__(self, version: int, threshold: int, keys: list[bytes]) -> None:
+    `tables` make the checks faster (core/keys.py).
+    """
+
+    def __init__(self, version: int, threshold: int, keys: list[bytes], tables: dict | None = None) -> None:
         self.version = version
         self.threshold = threshold
+        self.tables = tables
         self._keys = {}
         sha = hashlib.sha256(struct.pack("<IB", version, threshold))
         for key in keys:
@@ -35,9 +39,9 @@ class RootSet:
         self.digest = sha.digest()
 
     @classmethod
-    def of(cls, statement: Statement) -> "RootSet":
+    def of(cls, statement: Statement, tables: dict | None = None) -> "RootSet":
         """The root set that a root set statement says."""
-        return cls(statement.version, statement.threshold, statement.keys)
+        return cls(statement.version, statement.threshold, statement.keys, tables)
 
     def key(self, key_id: bytes) -> bytes | None:
         """The key with that id (8 bytes), or None."""
@@ -54,7 +58,7 @@ class RootSet:
                 raise TrustError("%s: signed by an unknown key" % statement.name())
         self._check_enough(statement, "by roots")
         for key_id, signature in statement.signatures:
-            _check(statement, self.key(key_id), signature)
+            _check(statement, self.key(key_id), signature, self.tables)
 
     def check_successor(self, statement: Statement) -> None:
         """Raise TrustError unless `statement` is a root set that may follow this one.
@@ -70,7 +74,7 @@ class RootSet:
         for key_id, signature in statement.signatures:
             key = self.key(key_id) or new.key(key_id)
             if key is not None:
-                _check(statement, key, signature)
+                _check(statement, key, signature, self.tables)
 
     def _check_enough(self, statement: Statement, whose: str) -> None:
         count = len([1 for key_id, _ in statement.signatures if self.key(key_id) is not None])
@@ -79,9 +83,9 @@ class RootSet:
             raise TrustError(text % (statement.name(), count, self.threshold, whose))
 
 
-def _check(statement: Statement, key: bytes | None, signature: bytes) -> None:
+def _check(statement: Statement, key: bytes | None, signature: bytes, tables: dict | None) -> None:
     try:
-        check_signature(key or b"", statement.digest, signature)
+        check_signature(key or b"", statement.digest, signature, None, tables)
     except CryptoError as e:
         raise TrustError("%s: signature: %s" % (statement.name(), e))
 
@@ -98,7 +102,7 @@ def check_chain(roots: RootSet, chain: list[Statement]) -> None:
         elif statement.issuer == BY_ROOTS:
             roots.check(statement)
         else:
-            _check_by(intermediate, statement)
+            _check_by(intermediate, statement, roots.tables)
         if statement.role == INTERMEDIATE:
             intermediate = statement
 
@@ -111,12 +115,12 @@ def _next(roots: RootSet, statement: Statement) -> RootSet:
             raise TrustError("%s: another root set has that version" % statement.name())
         return roots
     roots.check_successor(statement)
-    return RootSet.of(statement)
+    return RootSet.of(statement, roots.tables)
 
 
-def _check_by(intermediate: Statement, statement: Statement) -> None:
+def _check_by(intermediate: Statement, statement: Statement, tables: dict | None) -> None:
     """The parser saw to it that the intermediate key is the issuer."""
     key_id, signature = statement.signatures[0]
     if len(statement.signatures) > 1 or key_id != intermediate.subject[:ID_BYTES]:
         raise TrustError("%s: signed by an unknown key" % statement.name())
-    _check(statement, intermediate.key, signature)
+    _check(statement, intermediate.key, signature, tables)

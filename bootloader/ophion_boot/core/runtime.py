@@ -131,11 +131,15 @@ class Runtime:
 
     def begin_upload(self) -> None:
         """Make the other slot free for a new image. Raises StrategyError while what it holds is wanted."""
+        self.check_upload()
+        self.discard()
+
+    def check_upload(self) -> None:
+        """Raise StrategyError while what the other slot holds is wanted."""
         if self.on_trial():
             raise StrategyError("the running runtime is on trial: the other slot holds the way back")
         if self.asked():
             raise StrategyError("a runtime is pending: the next boot installs it")
-        self.discard()
 
     def discard(self) -> None:
         """Forget what the other slot holds: its request, then its envelope."""

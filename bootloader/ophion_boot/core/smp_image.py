@@ -12,7 +12,7 @@ from ophion_boot.fmt.smp import Request
 from ophion_boot.fmt.trailer import PERM, REVERT
 
 GROUP = 1
-UPLOAD = (1, 1)
+UPLOAD = 1 << 8 | 1
 """(group, command) of a chunk."""
 _STATE = const(0)
 _UPLOAD = const(1)
@@ -31,6 +31,7 @@ _TEST_ACTIVE = const(33)
 _V1 = {8: 5, 9: 6, 14: 3, 20: 3, 21: 3, 22: 3, 23: 3, 24: 3, 27: 6, 28: 6, 30: 3, 31: 3, 33: 6}
 # A client of a one-image device may name its only image 0, or 1 for "the second slot" (smpmgr --slot 1).
 _ALIAS = const(1)
+_BYTES = (bytes, bytearray, memoryview)
 # Header flags under which the payload's first bytes say nothing; the second is the flags' second byte.
 _ENCRYPTED = const(0x0C)
 _COMPRESSED = const(0x0E)
@@ -96,7 +97,7 @@ class ImageGroup:
 
     def idle(self) -> bool:
         """Erase a sector ahead; False when there is nothing to do."""
-        return any(component.upload.idle() for component in self._components)
+        return any(component.upload.ahead() for component in self._components)
 
     def try_uploaded(self) -> None:
         """Ask for a trial of the image that was uploaded last; raises SmpError when it is refused."""
@@ -216,6 +217,12 @@ class ImageGroup:
             raise refusal(_HASH_NOT_FOUND, "no image runs: this is recovery")
         self._confirm("by the host")
 
+    def take(self, request: Request, offset: int, data: bytes | memoryview) -> dict | None:
+        """The answer to a request with nothing but `offset` and `data`; None when `handle` has to tell it."""
+        if request.command != _UPLOAD or not request.write or not offset:
+            return None
+        return self._put(offset, data, None, b"")
+
     def _take_chunk(self, args: dict) -> dict:
         offset = argument(args, "off", int, required=True)
         if "image" in args or offset == 0:
@@ -223,20 +230,18 @@ class ImageGroup:
         # Clients name the image in the first chunk only (SMP image upload).
         component = self._sending
         self.uploaded = None
-        data = argument(args, "data", (bytes, bytearray, memoryview), b"")
+        data = argument(args, "data", _BYTES, b"")
         if offset == 0:
             _check_kind(component, data)
+        return self._put(offset, data, argument(args, "len", int), argument(args, "sha", _BYTES, b""))
+
+    def _put(self, offset: int, data: bytes | memoryview, size: int | None, sha: bytes | memoryview) -> dict:
+        component = self._sending
         try:
-            answer = component.upload.chunk(
-                offset,
-                data,
-                argument(args, "len", int),
-                argument(args, "sha", (bytes, bytearray, memoryview), b""),
-            )
+            answer = component.upload.chunk(offset, data, size, sha)
         except UploadError as e:
             raise refusal(e.rc, str(e))
         except AreaError as e:
-            component.upload.close()
             raise refusal(_INVALID_HEADER, str(e))
         except StrategyError as e:
             raise refusal(_NO_FREE_SLOT, str(e))
@@ -256,7 +261,7 @@ class ImageGroup:
         if slot == 1 and component.strategy.interrupted():
             raise refusal(_NO_FREE_SLOT, "a swap is half done: the next boot finishes it")
         self.uploaded = None
-        component.upload.close()
+        component.upload.forget()
         component.strategy.discard()
         component.upload.wipe()
         return {}

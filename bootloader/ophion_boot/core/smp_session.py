@@ -8,8 +8,10 @@ Specification"): v2 group errors as {"err": {"group", "rc"}}, everything else as
 from ophion_boot.compat import const
 from ophion_boot.fmt import FormatError
 from ophion_boot.fmt.cbor import decode_map, encode
+from ophion_boot.fmt.chunk import Chunk, OffsetResponse
 from ophion_boot.fmt.smp import HEADER_BYTES, Request
 
+_IMAGE = const(1)
 _EUNKNOWN = const(1)
 _EINVAL = const(3)
 _EMSGSIZE = const(7)
@@ -51,15 +53,21 @@ class Session:
     """Dispatches requests to `groups` ({group number: handler}); responses fit in `buf_size` bytes.
 
     `on_refusal(reason)` is told of every refused write, so that the reason can be read later.
-    `requests` and `refused` count; `before` is (group, command) of the request before this one.
+    `access` (core/access.py; None: everybody may do everything) is asked before anything is looked at.
+    `requests` and `refused` count; `before` is group << 8 | command of the request before this one.
     """
 
-    def __init__(self, groups: dict, buf_size: int, on_refusal=None) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, groups: dict, buf_size: int, on_refusal=None, access=None) -> None:  # type: ignore[no-untyped-def]
         self._groups = groups
         self._buf_size = buf_size
         self._on_refusal = on_refusal
+        self.access = access
+        # One of each, so that a chunk of an upload allocates nothing.
+        self._request = Request(bytes(HEADER_BYTES))
+        self._chunk = Chunk()
+        self._offset = OffsetResponse()
         self._idle = [groups[number].idle for number in groups if hasattr(groups[number], "idle")]
-        self._last = self.before = (0, 0)
+        self._last = self.before = 0
         self.requests = self.refused = 0
 
     def idle(self) -> None:
@@ -69,26 +77,55 @@ class Session:
             if work():
                 return
 
-    def handle(self, data: bytes | memoryview) -> bytes | None:
+    def handle(self, data: bytes | memoryview, link: object = None) -> bytes | memoryview | None:
         """The response to the request `data` (memoryview of one whole packet), or None for bytes
-        that are not a request and have no sender to answer."""
+        that are not a request and have no sender to answer. It is valid until the next call.
+
+        `link` is what the road calls its peer, by a name that no other road of the device uses. A road
+        that has an end of its links tells `closed`.
+        """
+        request = self._request
         try:
-            request = Request(data)
+            request.parse(data)
         except FormatError:
             return None
         if request.length != len(data) - HEADER_BYTES:
             return None
         self.requests += 1
-        self.before, self._last = self._last, (request.group, request.command)
-        response = request.response(encode(self._answer(request, data[HEADER_BYTES:])))
+        self.before, self._last = self._last, request.group << 8 | request.command
+        return self._response(request, self._answer(request, data, link))
+
+    def _response(self, request: Request, answer: dict) -> bytes | memoryview:
+        if len(answer) == 1 and "off" in answer:
+            return self._offset.fill(request, answer["off"])
+        response = request.response(encode(answer))
         if len(response) > self._buf_size:
             response = request.response(encode({"rc": _EMSGSIZE}))
         return response
 
-    def _answer(self, request: Request, payload: bytes | memoryview) -> dict:
+    def closed(self, link: object) -> None:
+        """The peer on `link` has gone; may be called from a radio's handler."""
+        if self.access:
+            self.access.forget(link)
+
+    def unwelcome(self, link: object) -> bool:
+        """True when the road should end `link`."""
+        return self.access is not None and self.access.unwelcome(link)
+
+    def _answer(self, request: Request, packet: bytes | memoryview, link: object) -> dict:
+        access = self.access
         try:
-            args = decode_map(payload)
+            if access:
+                access.check(request, link)
             group = self._groups.get(request.group)
+            chunk = self._chunk
+            if request.group == _IMAGE and group and chunk.find(packet):
+                answer = group.take(request, chunk.offset, chunk.data)
+                if answer:
+                    return answer
+            args = decode_map(packet[HEADER_BYTES:])
+            if access and access.takes(request):
+                return access.handle(request, args, link)
             if group is None:
                 raise not_supported(request)
             return group.handle(request, args)

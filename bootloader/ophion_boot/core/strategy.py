@@ -9,7 +9,8 @@
 - `other_goes_back`: during a trial the other image is the way back, not a copy of the one on trial.
 - `takes_encrypted`: an encrypted image may be staged; it is decrypted when it is put where it runs.
 - `facts()`, `decide()`: what flash says, and what the next boot does about it.
-- `begin_upload()`, `discard()`: make room for a new image; forget the other image.
+- `check_upload()`, `discard()`: raise while the other image is wanted; forget it, to make room for a new one.
+- `begin_upload()`: both.
 - `set_pending(permanent)`, `confirm()`: ask for an update; let the running image stay.
 - `count_trial()`: count a boot on trial, before the image runs.
 - `interrupted()`: a swap is half done, and nothing but `resume()` may write to the slots.

@@ -135,6 +135,11 @@ class SwapBase:
 
         Raises StrategyError while the image there is wanted.
         """
+        self.check_upload()
+        self.discard()
+
+    def check_upload(self) -> None:
+        """Raise StrategyError while the image in the secondary slot is wanted."""
         if self.interrupted():
             raise StrategyError("a swap is half done: the next boot finishes it")
         facts = self.facts()
@@ -142,7 +147,6 @@ class SwapBase:
             raise StrategyError("the running image is on trial: the other slot holds the way back")
         if facts.pending:
             raise StrategyError("an update is pending: the next boot installs it")
-        self.discard()
 
     def discard(self) -> None:
         """Forget what the secondary slot holds, whatever it is: its request first, then its headers."""

@@ -49,12 +49,19 @@ class Trust:
     `keys` is [(key hash, key)], keys that sign images without a chain, encoded or raw Ed25519. `roots` is
     None or {"version", "threshold", "keys"}, the root set that the firmware holds. `cells` keeps what is
     learned (None: nothing is kept). With `cache` False every chain is checked at every boot, whatever the
-    cell says.
+    cell says. `tables` are the firmware's, for any of these keys (core/keys.py).
     """
 
     def __init__(  # type: ignore[no-untyped-def]
-        self, keys, roots: dict | None = None, cells=None, device: Device | None = None, cache: bool = True
+        self,
+        keys,
+        roots: dict | None = None,
+        cells=None,
+        device: Device | None = None,
+        cache: bool = True,
+        tables: dict | None = None,
     ) -> None:
+        self.tables = tables
         self._keys = {bytes(key_hash): from_raw(key) for key_hash, key in keys}
         self._device = device or Device()
         self._cache = cache
@@ -63,7 +70,7 @@ class Trust:
         self._sets: list[RootSet] = []
         self._path: list[Statement] = []
         if roots:
-            self._sets.append(RootSet(roots["version"], roots["threshold"], roots["keys"]))
+            self._sets.append(RootSet(roots["version"], roots["threshold"], roots["keys"], tables))
             self._load_path()
 
     # Images
@@ -278,7 +285,7 @@ class Trust:
         mark = _mark(self._sets[-1], statement.bytes)
         if self._cache and mark not in self._cell.followed:
             self._cell.followed.append(mark)
-        self._sets.append(RootSet.of(statement))
+        self._sets.append(RootSet.of(statement, self.tables))
         self._path.append(statement)
 
 

@@ -95,7 +95,7 @@ class Verifier:
             proof = self.trust.read(bytes(key_hash), claims)
             self.trust.admit(proof, claims, found, number)
             self.trust.check(proof, found, number)
-            check_signature(proof.key, found, bytes(signature), kind)
+            check_signature(proof.key, found, bytes(signature), kind, self.trust.tables)
         except CryptoError as e:
             raise VerifyError("signature: " + str(e))
         except TrustError as e:

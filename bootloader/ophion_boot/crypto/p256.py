@@ -6,9 +6,9 @@ entry is read depends on the key. On the field machine (viper) arithmetic takes 
 """
 
 from ophion_boot.crypto import CryptoError, weierstrass
-from ophion_boot.crypto.base_p256 import TABLE
 from ophion_boot.crypto.der import SEQUENCE, integers, whole
-from ophion_boot.crypto.scalars import ENTRIES, SPACING, TEETH, inverse, regular_schedule, schedule
+from ophion_boot.crypto.odd_p256 import ODD
+from ophion_boot.crypto.scalars import ODD_ENTRIES, SPACING, TEETH, inverse, regular_schedule, schedule
 from ophion_boot.crypto.weierstrass import P, to_affine
 
 try:
@@ -40,20 +40,22 @@ def verify(key: bytes, digest: bytes, signature: bytes, table: bytes | memoryvie
     w = inverse(s, _N)
     a = int.from_bytes(digest, "big") * w % _N
     b = r * w % _N
+    points: tuple = ()
     if table is None:
-        point = _point(key)
-        steps = schedule((b,), _N, odd_base=a)
-        x, _, z = product(steps, (point,), TABLE)
-        if not z:
-            # The machine's addition is incomplete: it ends with 0 when it met an exceptional case.
-            x, _, z = weierstrass.product(steps, (point,), TABLE)
+        points = (_point(key),)
+        base = ODD
+        # A bit less each: one doubling less.
+        steps = schedule((_centred(b),), _N, odd_base=_centred(a))
     else:
         if len(table) != 64 << TEETH - 1:
             raise CryptoError("the table is %d bytes, not %d" % (len(table), 64 << TEETH - 1))
+        from ophion_boot.crypto.base_p256 import TABLE as base
+
         steps = schedule((), _N, a, b)
-        x, _, z = product(steps, (), TABLE, table)
-        if not z:
-            x, _, z = weierstrass.product(steps, (), TABLE, table)
+    x, _, z = product(steps, points, base, table)
+    if not z:
+        # The machine's addition is incomplete: it ends with 0 when it met an exceptional case.
+        x, _, z = weierstrass.product(steps, points, base, table)
     zz = z * z % P
     # x/z^2 modulo n is r: x/z^2 is r or r + n.
     if not z or ((r * zz - x) % P and (r + _N >= P or ((r + _N) * zz - x) % P)):
@@ -81,13 +83,13 @@ def comb_table(x: int, y: int) -> bytes:
     return _packed(entries)
 
 
-def base_table(x: int, y: int) -> bytes:
-    """The comb table of a point, and then its odd multiples 1, 3, ... 127 (see `scalars`)."""
+def odd_table(x: int, y: int) -> bytes:
+    """The odd multiples 1, 3, ... 255 of a point (see `scalars`)."""
     u, v = to_affine([weierstrass.product(bytes((1, 0, 0, 1)), ((x, y),), b"")])[0]
     multiples = [(x, y, 1)]
-    while len(multiples) < ENTRIES:
+    while len(multiples) < ODD_ENTRIES:
         multiples.append(weierstrass.add(*multiples[-1], u, v))
-    return comb_table(x, y) + _packed(multiples)
+    return _packed(multiples)
 
 
 def _packed(points: list[tuple]) -> bytes:
@@ -103,6 +105,11 @@ def ecdh(private: bytes, public: bytes) -> bytes:
     # k and n - k lead to the same x, and one of them is odd.
     k = (_N - k, k)[k & 1]
     return shared_x(regular_schedule(k), point).to_bytes(32, "big")
+
+
+def _centred(n: int) -> int:
+    """The number from -_N/2 to _N/2 that is `n` modulo _N."""
+    return n - _N if 2 * n > _N else n
 
 
 def _split(signature: bytes) -> tuple[int, int]:

@@ -84,17 +84,33 @@ def _double_affine(x: int, y: int) -> tuple[int, int, int]:
 def _odd_multiples(x: int, y: int) -> list[tuple[int, int]]:
     """1, 3, ... 15 times a point, affine.
 
-    With the double at (X2, Y2, Z2), the map (x, y) -> (x Z2^2, y Z2^3) leads to a curve on which the double
-    is affine: there the sums are mixed additions, and Z2 is a factor of each Z. One inversion undoes all.
+    Each sum adds the double, and both have one Z (Meloni 2007): a sum brings its Z to the double as well. So
+    each Z is the one before times a known factor, and one inversion undoes all of them.
     """
-    x2, y2, z2 = _double_affine(x, y)
-    square = z2 * z2 % P
-    point = x * square % P, y * square % P * z2 % P, 1
-    chain: list[tuple] = []
+    p = P
+    u, v, z = _double_affine(x, y)
+    square = z * z % p
+    points = [(x, y)]
+    x = x * square % p
+    y = square * z % p * y % p
+    sums = []
     for _ in range(7):
-        point = add(point[0], point[1], point[2], x2, y2)
-        chain.append((point[0], point[1], point[2] * z2 % P))
-    return [(x, y)] + to_affine(chain)
+        d = x - u
+        r = y - v
+        square = d * d % p
+        u = u * square % p
+        t = x * square % p
+        x = (r * r - u - t) % p
+        v = (t - u) * v % p
+        y = (r * (u - x) - v) % p
+        z = z * d % p
+        sums.append((x, y, d))
+    z = inverse(z, p)
+    for x, y, d in reversed(sums):
+        square = z * z % p
+        points.insert(1, (x * square % p, square * z % p * y % p))
+        z = z * d % p
+    return points
 
 
 def to_affine(points: list[tuple]) -> list[tuple[int, int]]:

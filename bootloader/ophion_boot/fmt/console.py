@@ -8,6 +8,8 @@ import binascii
 
 from ophion_boot.compat import const
 from ophion_boot.fmt import FormatError
+from ophion_boot.fmt.quick import copy
+from ophion_boot.fmt.quick import crc16 as _crc16
 
 _FIRST = b"\x06\x09"
 _NEXT = b"\x04\x14"
@@ -16,19 +18,14 @@ _CRC_BYTES = const(2)
 
 
 def crc16(data: bytes | bytearray | memoryview) -> int:
-    """CRC-16/XMODEM of `data`: polynomial 0x1021, eight bits at once, without a table."""
-    crc = 0
-    for byte in data:
-        x = crc >> 8 ^ byte
-        x ^= x >> 4
-        crc = (crc << 8 ^ x << 12 ^ x << 5 ^ x) & 0xFFFF
-    return crc
+    """CRC-16/XMODEM of `data`."""
+    return _crc16(data, 0, len(data))
 
 
-def lines(packet: bytes) -> list[bytes]:
+def lines(packet: bytes | memoryview) -> list[bytes]:
     """`packet` as the lines that go out, newlines included."""
     size = len(packet) + _CRC_BYTES
-    body = size.to_bytes(2, "big") + packet + crc16(packet).to_bytes(2, "big")
+    body = size.to_bytes(2, "big") + bytes(packet) + crc16(packet).to_bytes(2, "big")
     out = []
     for at in range(0, len(body), _LINE_BYTES):
         text = binascii.b2a_base64(body[at : at + _LINE_BYTES]).strip()
@@ -41,6 +38,7 @@ class Reassembly:
 
     def __init__(self, size: int) -> None:
         self._body = bytearray(2 + size + _CRC_BYTES)
+        self._view = memoryview(self._body)
         self._have = 0
         self._want = 0
 
@@ -50,13 +48,13 @@ class Reassembly:
         Other text is passed over. Raises FormatError for a packet that is too long or damaged; the
         lines that belong to it are passed over, too.
         """
-        mark = bytes(line[:2])
+        mark = line[:2]
         if mark == _FIRST:
             self._have = self._want = 0
         elif mark != _NEXT or not self._have:
             return None
         try:
-            piece = binascii.a2b_base64(bytes(line[2:]))
+            piece = binascii.a2b_base64(line[2:])  # type: ignore[arg-type]
         except ValueError:
             raise self._lost("a line is not base64")
         end = self._have + len(piece)
@@ -68,15 +66,15 @@ class Reassembly:
                 raise self._lost("a packet of %d bytes does not fit" % (self._want - 2))
         if end > self._want:
             raise self._lost("more bytes than announced")
-        self._body[self._have : end] = piece
+        copy(self._body, piece, self._have, 0, len(piece))
         self._have = end
         return self._whole() if end == self._want else None
 
     def _whole(self) -> memoryview:
         end = self._want - _CRC_BYTES
-        body = memoryview(self._body)
+        body = self._view
         self._have = 0
-        if crc16(body[2:end]) != body[end] << 8 | body[end + 1]:
+        if _crc16(body, 2, end - 2) != body[end] << 8 | body[end + 1]:
             raise FormatError("SMP console: wrong CRC")
         return body[2:end]
 

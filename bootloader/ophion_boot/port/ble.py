@@ -58,16 +58,20 @@ class BleServer:
     """Serves `session` on `ble` (a bluetooth.BLE); `inbox` holds requests until `poll` answers them.
 
     `restart(boot_mode)` is called some time after the answer to a reset request has gone out.
-    `notify` (optional) is called from the handler when there is something for `poll` to do.
+    `notify` (optional) is called from the handler when there is something for `poll` to do. With `pairing`
+    (port/pairing.py) nobody writes who has not paired.
     """
 
-    def __init__(self, ble, name: str, inbox: Inbox, session: Session, restart, notify=None) -> None:  # type: ignore[no-untyped-def]
+    def __init__(  # type: ignore[no-untyped-def]
+        self, ble, name: str, inbox: Inbox, session: Session, restart, notify=None, pairing=None
+    ) -> None:
         self._ble = ble
         self._name = name
         self._inbox = inbox
         self._session = session
         self._restart = restart
         self._notify = notify
+        self._pairing = pairing
         self._connection = -1
         self._mtu = 23
         self._last_ms = 0
@@ -84,9 +88,14 @@ class BleServer:
     def start(self) -> None:
         """Switch the radio on, register the service and advertise."""
         ble = self._ble
+        flags = bluetooth.FLAG_WRITE_NO_RESPONSE | bluetooth.FLAG_NOTIFY
+        if self._pairing:
+            ble.irq(self._irq_method)  # switching on asks for the device's identity key already
+            flags |= self._pairing.flags
         ble.active(True)
         ble.config(gap_name=self._name, mtu=_MTU)
-        flags = bluetooth.FLAG_WRITE_NO_RESPONSE | bluetooth.FLAG_NOTIFY
+        if self._pairing:
+            self._pairing.configure(ble)
         uuid = bluetooth.UUID(_SERVICE)
         service = (uuid, ((bluetooth.UUID(_CHARACTERISTIC), flags),))
         ((self._handle,),) = ble.gatts_register_services((service,))
@@ -100,6 +109,7 @@ class BleServer:
         """Switch the radio off: whoever comes next owns it."""
         self._ble.irq(None)
         self._ble.active(False)
+        self._session.closed(self._connection)
         self._connection = -1
 
     def connected(self) -> bool:
@@ -145,10 +155,13 @@ class BleServer:
         """Do what is due: answer one request, go on sending, advertise, reset. Never blocks."""
         if self._advertise:
             self._start_advertising()
+        if self._pairing:
+            self._pairing.poll(self._ble)
         if self._out:
             self._send()
         else:
             self._answer()
+            self._expel()
         now = time.ticks_ms()
         if self._inbox.partial() and time.ticks_diff(now, self._last_ms) > _SILENCE_MS:
             self._inbox.reset_partial()
@@ -162,19 +175,31 @@ class BleServer:
                 self._session.idle()
             return
         connection = self._inbox.tag()
+        before = self.connections
         try:
-            response = self._session.handle(request)
+            response = self._session.handle(request, connection)
         finally:
             self._inbox.release()
-        if response is not None and connection == self._connection:
-            self._out = memoryview(response)
+        # Handles are used again: what was asked by one central is not told to the next.
+        if response is not None and connection == self._connection and before == self.connections:
+            self._out = response
             self._out_at = 0
             self._send()
+
+    def _expel(self) -> None:
+        """Hang up on a central that is not welcome any more; its last answer is out."""
+        if self.connected() and not self._out and self._session.unwelcome(self._connection):
+            try:
+                self._ble.gap_disconnect(self._connection)
+            except OSError:
+                pass  # it has gone
 
     def _send(self) -> None:
         step = self._mtu - _ATT_OVERHEAD
         while self._out and self.connected():
-            piece = self._out[self._out_at : self._out_at + step]
+            piece = self._out
+            if len(piece) > step:
+                piece = memoryview(piece)[self._out_at : self._out_at + step]
             try:
                 self._ble.gatts_notify(self._connection, self._handle, piece)
             except OSError as e:
@@ -193,13 +218,17 @@ class BleServer:
         except OSError:
             self._advertise = True
 
-    def _irq(self, event: int, data: tuple) -> None:
+    def _irq(self, event: int, data: tuple):  # type: ignore[no-untyped-def]
+        answer = None
         try:
+            if self._pairing:
+                answer = self._pairing.event(self._ble, event, data)
             self._on_event(event, data)
         except Exception:
             self._inbox.dropped += 1
         if self._notify:
             self._notify()
+        return answer
 
     def _on_event(self, event: int, data: tuple) -> None:
         if event == _IRQ_GATTS_WRITE:
@@ -212,6 +241,7 @@ class BleServer:
             self.connections += 1
             self._marked = self._ble.gatts_read(self._handle) == _MARK
         elif event == _IRQ_CENTRAL_DISCONNECT:
+            self._session.closed(data[0])
             if data[0] == self._connection:
                 self._connection = -1
                 self._mtu = 23

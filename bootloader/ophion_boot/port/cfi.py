@@ -108,15 +108,21 @@ def _poke(address: int, value: int):  # type: ignore[no-untyped-def]
 
 
 @micropython.viper
-def _erase(address: int) -> int:
+def _confirm(address: int) -> int:
+    """Carry out the command that was written, wait for its end; returns the status."""
     flash = ptr32(address)  # noqa: F821
-    flash[0] = 0x200020
     flash[0] = 0xD000D0
     status = 0
     while status & _DONE != _DONE:
         status = flash[0]
     flash[0] = _READ
     return status
+
+
+@micropython.viper
+def _erase(address: int) -> int:
+    ptr32(address)[0] = 0x200020  # noqa: F821
+    return int(_confirm(address))
 
 
 @micropython.viper
@@ -128,12 +134,7 @@ def _program(address: int, data, words: int) -> int:  # type: ignore[no-untyped-
     flash[0] = (words - 1) << 16 | (words - 1)
     for i in range(words):
         flash[i] = source[i]
-    flash[0] = 0xD000D0
-    status = 0
-    while status & _DONE != _DONE:
-        status = flash[0]
-    flash[0] = _READ
-    return status
+    return int(_confirm(address))
 
 
 @micropython.viper

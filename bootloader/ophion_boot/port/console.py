@@ -12,6 +12,7 @@ from ophion_boot.port.wire import Wire
 _LINE_MAX = const(256)
 _BYTES_A_POLL = const(4096)
 _NEWLINE = const(10)
+_LINK = "console"
 
 
 class ConsoleServer(Wire):
@@ -65,6 +66,6 @@ class ConsoleServer(Wire):
         if packet is not None:
             self._answer(packet)
 
-    def _send(self, response: bytes) -> None:
+    def _send(self, response: bytes | memoryview) -> None:
         for line in lines(response):
             self._sink.write(line)

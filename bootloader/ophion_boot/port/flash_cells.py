@@ -2,7 +2,8 @@
 
 A record goes behind the last one of the current sector; when the sector is full, the other one is
 erased and takes the next record. The newest whole record counts, so a cut of power costs at most the
-record being written. SPEC.md 5 has the bytes.
+record being written. Beside them there is one number that changes often, the mark: 12 bytes each time.
+SPEC.md 5 has the bytes.
 """
 
 import binascii
@@ -15,6 +16,13 @@ from ophion_boot.fmt.cbor import decode_map, encode
 _MAGIC = b"OPHC"
 _HEAD = "<4sIHHI"
 _HEAD_BYTES = 16
+_MARK_MAGIC = b"OPHU"
+_MARK = "<4sII"
+_MARK_BYTES = 12
+# Number and check make this sum. A torn program has too many bits set, in either: then the sum is larger.
+_MARK_SUM = 0x3FFFFFFF
+# Where a record's map has the mark: no cell is named by a number.
+_MARK_KEY = 0
 
 
 class FlashCells:
@@ -24,6 +32,8 @@ class FlashCells:
         self._area = area
         self._sector = area.sector
         self._values: dict = {}
+        self._mark = 0
+        self._mark_record = bytearray(b"\xff" * self._padded(_MARK_BYTES))
         self._number = 0
         self._at = 0
         self._end = 0
@@ -39,7 +49,31 @@ class FlashCells:
         """Store `data` (bytes) under `name`; raises ValueError when the cells would not fit."""
         values = dict(self._values)
         values[name] = bytes(data)
+        self._write(values)
+
+    def mark(self, value: int | None = None) -> int:
+        """Read the mark, 0 at first, or set it to `value` (0 to 2**30 - 1)."""
+        if value is None:
+            return self._mark
+        at, step = self._at, len(self._mark_record)
+        if self._number == 0 or at + step > self._end:
+            before, self._mark = self._mark, value
+            try:
+                self._write(self._values)
+            except (OSError, ValueError):
+                self._mark = before
+                raise
+            return value
+        struct.pack_into(_MARK, self._mark_record, 0, _MARK_MAGIC, value, _MARK_SUM - value)
+        self._at = at + step
+        self._area.program(at, self._mark_record)
+        self._mark = value
+        return value
+
+    def _write(self, values: dict) -> None:
         body = encode(values)
+        if self._mark:
+            body = encode(dict(list(values.items()) + [(_MARK_KEY, self._mark)]))
         size = self._padded(_HEAD_BYTES + len(body))
         if size > self._sector:
             raise ValueError("cells of %d bytes do not fit in %d" % (size, self._sector))
@@ -70,6 +104,14 @@ class FlashCells:
         at = 0
         while at + _HEAD_BYTES <= self._sector:
             magic, number, size, _, crc = struct.unpack_from(_HEAD, data, at)
+            if magic == _MARK_MAGIC:
+                number, check = struct.unpack_from("<II", data, at + 4)
+                if number + check != _MARK_SUM:
+                    break
+                if self._end == (sector + 1) * self._sector:
+                    self._mark = number
+                at += len(self._mark_record)
+                continue
             end = at + _HEAD_BYTES + size
             if magic != _MAGIC or end > self._sector:
                 break
@@ -88,6 +130,8 @@ class FlashCells:
             self._values = decode_map(body)
         except FormatError:
             return
+        mark = self._values.pop(_MARK_KEY, 0)
+        self._mark = mark if isinstance(mark, int) else 0
         self._number = number
         self._end = (sector + 1) * self._sector
 

@@ -61,6 +61,14 @@ class Board:
         """A number that differs from start to start, or not: there is no source of noise here."""
         return time.ticks_us()  # type: ignore[return-value]
 
+    def entropy(self, count: int) -> bytes:
+        """Nothing that nobody can guess comes from here: raises OSError (layouts with tokens are refused)."""
+        raise OSError("this machine has no random numbers")
+
+    def uid(self) -> bytes:
+        """None: every machine is like the other."""
+        return b""
+
     def button(self) -> bool:
         """Never held: there is none."""
         return False
@@ -76,7 +84,7 @@ class Board:
         """Arm the watchdog; returns the object whose `feed()` keeps it quiet."""
         return machine.WDT(timeout=timeout_ms)
 
-    def server(self, name: str, inbox, session, restart, notify) -> ConsoleServer:  # type: ignore[no-untyped-def]
+    def server(self, name: str, inbox, session, restart, notify, bonds=None) -> ConsoleServer:  # type: ignore[no-untyped-def]
         """The road that updates come on: SMP over the console, not started. Nothing is notified."""
         return ConsoleServer(inbox, session, restart)
 

@@ -33,5 +33,5 @@ class RawServer(ConsoleServer):
         if packet is not None:
             self._answer(packet)
 
-    def _send(self, response: bytes) -> None:
+    def _send(self, response: bytes | memoryview) -> None:
         self._sink.write(response)

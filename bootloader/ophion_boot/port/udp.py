@@ -76,7 +76,7 @@ class UdpServer(Wire):
             if len(packet) > self._limits.size:
                 self._limits.dropped += 1
             else:
-                self._answer(memoryview(packet))
+                self._answer(memoryview(packet), self._peer)
         self._rest(not heard)
 
     def _receive(self) -> bytes:
@@ -89,7 +89,7 @@ class UdpServer(Wire):
             return b""
         return packet
 
-    def _send(self, response: bytes) -> None:
+    def _send(self, response: bytes | memoryview) -> None:
         try:
             self._socket.sendto(response, self._peer)  # type: ignore[union-attr,arg-type]
         except OSError:

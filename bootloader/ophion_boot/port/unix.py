@@ -63,6 +63,14 @@ class Board:
         """A number that nobody can guess, 0 to 2**24 - 1."""
         return int.from_bytes(os.urandom(3), "little")
 
+    def entropy(self, count: int) -> bytes:
+        """`count` bytes that nobody can guess."""
+        return os.urandom(count)
+
+    def uid(self) -> bytes:
+        """What tells this chip from all others."""
+        return machine.unique_id()
+
     def button(self) -> bool:
         """True while the button of the layout, if there is one, pulls its pin low."""
         pin = self._layout["button"]
@@ -86,9 +94,14 @@ class Board:
         """Arm the watchdog; returns the object whose `feed()` keeps it quiet."""
         return machine.WDT(timeout=timeout_ms)
 
-    def server(self, name: str, inbox, session, restart, notify) -> BleServer:  # type: ignore[no-untyped-def]
-        """The road that updates come on: SMP over BLE, not started."""
-        return BleServer(bluetooth.BLE(), name, inbox, session, restart, notify)
+    def server(self, name: str, inbox, session, restart, notify, bonds=None) -> BleServer:  # type: ignore[no-untyped-def]
+        """The road that updates come on: SMP over BLE, not started; with `bonds` for those who paired."""
+        pairing = None
+        if bonds:
+            from ophion_boot.port.pairing import Pairing
+
+            pairing = Pairing(session.access, bonds, self._layout["access"]["passkey"], self.random)
+        return BleServer(bluetooth.BLE(), name, inbox, session, restart, notify, pairing)
 
     def reset(self) -> None:
         """Reset the chip; does not return."""

@@ -58,18 +58,20 @@ class Wire:
         self._reset_mode = boot_mode
         self._reset_at = time.ticks_add(time.ticks_ms(), _RESET_DELAY_MS)  # type: ignore[assignment]
 
-    def _answer(self, packet: bytes | memoryview) -> None:
-        """Answer one whole request."""
+    def _answer(self, packet: bytes | memoryview, link: object = None) -> None:
+        """Answer one whole request of the peer `link`; a wire has only one."""
         self.connections += 1
-        response = self._session.handle(packet)
+        response = self._session.handle(packet, link or self)
         if response is not None:
             self._send(response)
 
-    def _send(self, response: bytes) -> None:
+    def _send(self, response: bytes | memoryview) -> None:
         """Send one whole response."""
 
     def _rest(self, quiet: bool) -> None:
         """The end of a poll: reset, if it is due, or, when nothing has come, work ahead."""
+        if self._session.access:
+            self._session.access.expire()
         if self._reset_at is not None and time.ticks_diff(time.ticks_ms(), self._reset_at) >= 0:
             self._restart(self._reset_mode)
         if quiet:

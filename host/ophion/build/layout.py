@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,14 @@ from ophion_boot.core.journal import TRIALS_MAX
 from ophion_boot.core.runtime import room as payload_room
 from ophion_boot.core.strategies import NAMES as STRATEGIES
 from ophion_boot.core.strategies import strategy_class
+from ophion_boot.crypto import CryptoError
 from ophion_boot.fmt import FormatError
 from ophion_boot.fmt.key import from_raw, key_hash
 from ophion_boot.fmt.statement import ROOTS, parse_chain
 
-from ophion.errors import InputError
+from ophion.build.access import AccessPolicy, read_access
+from ophion.build.layout_error import LayoutError
+from ophion.build.tables import key_tables, steady_keys
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -47,10 +50,6 @@ FRAMINGS = ("console", "raw")
 
 _NAME_MAX = 29
 """BLE name in a scan response of 31 bytes (Core specification, Supplement part A, 1.2)."""
-
-
-class LayoutError(InputError):
-    """A layout that does not describe a flash that works."""
 
 
 @dataclass(frozen=True)
@@ -115,9 +114,11 @@ class Layout:
     watchdog_ms: int
     recovery_s: int
     trust_cache: bool
+    key_tables: bool
     encryption: bool
     areas: Mapping[str, AreaSpec]
     health: Health = Health()
+    access: AccessPolicy = field(default_factory=AccessPolicy)
     button: int | None = None
     led: int | None = None
     smp: tuple[str, ...] = SMP_PARTS
@@ -139,6 +140,12 @@ class Layout:
     def with_encryption(self) -> Layout:
         """The same board, which takes encrypted images; raises LayoutError when it cannot."""
         layout = replace(self, encryption=True)
+        _check(layout)
+        return layout
+
+    def with_access(self, access: AccessPolicy) -> Layout:
+        """The same board with this `access`; raises LayoutError when it cannot have it."""
+        layout = replace(self, access=access)
         _check(layout)
         return layout
 
@@ -164,10 +171,10 @@ def load_layout(path: Path) -> Layout:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise LayoutError(f"{path}: {error}") from error
     try:
-        layout = _layout(table)
+        layout = replace(_layout(table), access=read_access(table, path.parent))
         _check(layout)
     except LayoutError as error:
-        raise LayoutError(f"{path}: {error}") from error
+        raise LayoutError(f"{path}: {error}", error.hint) from error
     return layout
 
 
@@ -182,7 +189,8 @@ def device_module(
     """Source of the device's module `ophion_layout`.
 
     `keys` are public keys that sign images without a chain, raw Ed25519 or as MCUboot hashes them; `roots`
-    is a chain file whose last root set the firmware holds, empty for none; `runtime` is the version of the
+    is a chain file whose last root set the firmware holds, empty for none (its other statements are looked at
+    on a board with `key_tables` only: their keys may get a table); `runtime` is the version of the
     runtime that the module is frozen into; `enc_keys` are private keys that open encrypted images
     (`ophion.keys.DeviceKey.entry`), on a board with `encryption`. Raises LayoutError.
     """
@@ -203,6 +211,7 @@ def device_module(
         "watchdog_ms": layout.watchdog_ms,
         "recovery_s": layout.recovery_s,
         "health": asdict(layout.health),
+        "access": layout.access.entry(),
         "button": layout.button,
         "led": layout.led,
         "smp": layout.smp,
@@ -212,11 +221,23 @@ def device_module(
         "keys": pairs,
         "roots": root_set(roots) if roots else None,
         "trust_cache": layout.trust_cache,
+        "tables": _tables(layout, keys, roots),
         "encryption": layout.encryption,
         "enc_keys": list(enc_keys),
     }
     lines = "".join(f"    {key!r}: {value!r},\n" for key, value in values.items())
     return f'"""Made by ophion from layout.toml: do not edit."""\n\nLAYOUT = {{\n{lines}}}\n'
+
+
+def _tables(layout: Layout, keys: Sequence[bytes], roots: bytes) -> dict[bytes, tuple[bytes, bytes]]:
+    if not layout.key_tables:
+        return {}
+    held = root_set(roots)["keys"] if roots else []
+    chain = parse_chain(roots) if roots else []
+    try:
+        return key_tables(steady_keys(keys, held, chain, layout.trust_cache))
+    except CryptoError as error:
+        raise LayoutError(f"update.key_tables: {error}") from error
 
 
 def root_set(data: bytes) -> dict[str, Any]:
@@ -245,6 +266,7 @@ def _layout(table: Mapping[str, Any]) -> Layout:
         watchdog_ms=_number(update, "update.watchdog_ms"),
         recovery_s=_number(update, "update.recovery_s"),
         trust_cache=_flag(update, "update.trust_cache", True),
+        key_tables=_flag(update, "update.key_tables", False),
         encryption=_flag(update, "update.encryption", False),
         areas={name: _area(areas, name) for name in areas},
         health=_health(table),
@@ -330,6 +352,7 @@ def _check(layout: Layout) -> None:
     _check_areas(layout)
     _check_runtime(layout)
     _check_health(layout)
+    layout.access.check_port(layout.port)
     _check_smp(layout)
     if layout.max_image_size <= 0:
         raise LayoutError("areas.primary and areas.secondary leave no room for an image")

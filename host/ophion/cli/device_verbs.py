@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from ophion.cli.access_options import current_access, takes_access
 from ophion.cli.draw import slots, trust_text
 from ophion.cli.output import Json, plain, plain_all, show, table
 from ophion.cli.session import TIMEOUT_S, Radio, Timeout, run_async
@@ -54,12 +55,16 @@ def list_devices(
 
 
 @device.command("info")
+@takes_access
 def info(ble: Ble, timeout: Timeout = TIMEOUT_S, radio: Radio = None, as_json: Json = False) -> None:
     """Show what the device is: hardware, bootloader, runtime, whether it is in recovery."""
 
     async def work(link: Link) -> dict[str, Any]:
         answer = await link.info()
-        value = {key: getattr(answer, key) for key in ("name", "hw", "strategy", "boot", "mode", "runtime")}
+        value = {
+            key: getattr(answer, key)
+            for key in ("name", "hw", "strategy", "boot", "mode", "runtime", "access")
+        }
         return {**value, "mtu": link.mtu, "buf_size": link.buf_size}
 
     value = _with_link(ble, timeout, radio, work)
@@ -67,6 +72,7 @@ def info(ble: Ble, timeout: Timeout = TIMEOUT_S, radio: Radio = None, as_json: J
 
 
 @device.command("images")
+@takes_access
 def images(ble: Ble, timeout: Timeout = TIMEOUT_S, radio: Radio = None, as_json: Json = False) -> None:
     """Show what the slots hold and what the next boot does."""
 
@@ -78,6 +84,7 @@ def images(ble: Ble, timeout: Timeout = TIMEOUT_S, radio: Radio = None, as_json:
 
 
 @device.command("trust")
+@takes_access
 def trust(ble: Ble, timeout: Timeout = TIMEOUT_S, radio: Radio = None, as_json: Json = False) -> None:
     """Show what the device trusts, and what it asks of images at least."""
 
@@ -89,6 +96,7 @@ def trust(ble: Ble, timeout: Timeout = TIMEOUT_S, radio: Radio = None, as_json: 
 
 
 @device.command("deliver")
+@takes_access
 def deliver(
     chain: Annotated[
         Path, typer.Argument(metavar="CHAIN", help="A chain file: rotation, revocation, roots.")
@@ -111,6 +119,7 @@ def deliver(
 
 
 @device.command("log")
+@takes_access
 def log(ble: Ble, timeout: Timeout = TIMEOUT_S, radio: Radio = None, as_json: Json = False) -> None:
     """Show what happened to updates on the device, with its reasons, oldest first."""
 
@@ -124,6 +133,7 @@ def log(ble: Ble, timeout: Timeout = TIMEOUT_S, radio: Radio = None, as_json: Js
 
 
 @device.command("confirm")
+@takes_access
 def confirm(
     ble: Ble,
     hash_: Annotated[
@@ -144,6 +154,7 @@ def confirm(
 
 
 @device.command("reset")
+@takes_access
 def reset(
     ble: Ble,
     recovery: Annotated[bool, typer.Option("--recovery", help="Restart into the device's recovery.")] = False,
@@ -166,7 +177,7 @@ def _with_link(ble: str, timeout: float, radio: str | None, work: Callable[[Link
     async def connected() -> Any:
         from ophion.push import Link
 
-        async with Link(ble, timeout) as link:
+        async with Link(ble, timeout, current_access()) as link:
             return await work(link)
 
     return run_async(radio, connected)

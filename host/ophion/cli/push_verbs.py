@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
+from ophion.cli.access_options import current_access, takes_access
 from ophion.cli.output import Json, clean, print_json
 from ophion.cli.session import (
     TIMEOUT_S,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this module to `app`."""
-    app.command("push")(push_image)
+    app.command("push")(takes_access(push_image))
 
 
 def push_image(
@@ -66,7 +67,14 @@ def push_image(
     async def work() -> None:
         from ophion.push import PushOptions, push
 
-        options = PushOptions(confirm=confirm, restart=reset, retries=retries, wait_s=wait, connect_s=timeout)
+        options = PushOptions(
+            confirm=confirm,
+            restart=reset,
+            retries=retries,
+            wait_s=wait,
+            connect_s=timeout,
+            access=current_access(),
+        )
         async with aclosing(push(loaded, device, options)) as events:
             async for event in events:
                 view.take(event)

@@ -15,15 +15,49 @@ from ophion.cli.output import Json, print_json, show
 from ophion.errors import UsageError
 
 if TYPE_CHECKING:
+    from ophion.build.access import AccessPolicy
     from ophion.sim import Cut, Simulator
 
+FirstImage = Annotated[
+    Path | None, typer.Option("--image", metavar="IMAGE", help="New device: image in its primary slot.")
+]
+GoldenImage = Annotated[
+    Path | None,
+    typer.Option(metavar="IMAGE", help="New device: factory image (boards that have one; default --image)."),
+]
+TrustedKeys = Annotated[
+    list[Path] | None, typer.Option("--key", "-k", metavar="PUB", help="New device: key it trusts.")
+]
+RootSet = Annotated[
+    Path | None, typer.Option("--roots", metavar="CHAIN", help="New device: root set that it trusts.")
+]
+OtherMicroPython = Annotated[
+    str | None,
+    typer.Option(envvar="OPHION_MICROPYTHON", metavar="PATH", help="A micropython to run instead."),
+]
 DeviceKeys = Annotated[
     list[Path] | None,
     typer.Option("--enc-key", metavar="PEM", help="New device: private key for encrypted images."),
 ]
+AccessMode = Annotated[
+    str | None,
+    typer.Option(
+        "--access", metavar="MODE", help="New device: open, paired or token (default: the layout's)."
+    ),
+]
+Operators = Annotated[
+    list[Path] | None,
+    typer.Option("--operator", metavar="PUB", help="New device: key of an operator (--access token)."),
+]
+DevicePasskey = Annotated[
+    str | None,
+    typer.Option("--passkey", metavar="PASSKEY", help="New device: none, random or six digits (paired)."),
+]
 LayoutFile = Annotated[
     Path | None, typer.Option(metavar="TOML", help="New device: flash map, instead of --board.")
 ]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Where the device keeps its state.")]
+New = Annotated[bool, typer.Option("--new", help="Make a new device, replacing one that is there.")]
 CutAt = Annotated[
     int | None,
     typer.Option("--cut-at-op", min=1, metavar="N", help="Power fails in flash operation N; this ends."),
@@ -59,28 +93,23 @@ def register(app: typer.Typer) -> None:
 
 
 def sim(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Where the device keeps its state.")
-    ] = _DEFAULT_DIR,
-    new: Annotated[
-        bool, typer.Option("--new", help="Make a new device, replacing one that is there.")
-    ] = False,
-    image: Annotated[
-        Path | None, typer.Option("--image", metavar="IMAGE", help="New device: image in its primary slot.")
-    ] = None,
-    golden: Golden = None,
-    key: Annotated[
-        list[Path] | None, typer.Option("--key", "-k", metavar="PUB", help="New device: key it trusts.")
-    ] = None,
-    roots: Roots = None,
+    folder: Folder = _DEFAULT_DIR,
+    new: New = False,
+    image: FirstImage = None,
+    golden: GoldenImage = None,
+    key: TrustedKeys = None,
+    roots: RootSet = None,
     enc_key: DeviceKeys = None,
+    access: AccessMode = None,
+    operator: Operators = None,
+    passkey: DevicePasskey = None,
     layout: LayoutFile = None,
     board: Annotated[str, typer.Option(help="New device: a board that comes with ophion.")] = "sim",
     name: Annotated[str, typer.Option(help="New device: name in the air.")] = "ophion-sim",
     udp: Udp = "",
     serial: SerialFraming = "",
     cut_at_op: CutAt = None,
-    micropython: Program = None,
+    micropython: OtherMicroPython = None,
     as_json: Json = False,
 ) -> None:
     """Run a simulated device until Ctrl-C: real MicroPython, a flash file, a Bluetooth radio.
@@ -94,7 +123,9 @@ def sim(
     from ophion.sim import Cut, Simulator
 
     fresh = new or not (folder / "sim.json").exists()
-    if not fresh and (image or golden or key or roots or enc_key or layout or udp or serial):
+    policy = _access(access, operator or [], passkey)
+    given = image or golden or key or roots or enc_key or layout or policy or udp or serial
+    if not fresh and given:
         raise UsageError(f"{folder} holds a device already", "add --new to replace it")
     if fresh and not key and not roots:
         raise UsageError("a new device needs a key to trust", "ophion sim --image IMAGE --key KEY.pub")
@@ -119,6 +150,7 @@ def sim(
                 keys=[public.mcuboot for public in keys],
                 roots=root_set.data if root_set else b"",
                 enc_keys=secrets,
+                access=policy,
                 micropython=micropython,
                 udp=udp,
                 serial=serial,
@@ -165,6 +197,19 @@ def runtime(
         raise UsageError(f"the runtime has {len(payload)} bytes, its partition takes {room}")
     write_file(out, payload, overwrite=True)
     show(as_json, {"runtime": str(out), "size": len(payload)}, f"{out}  {len(payload)} bytes of {room}")
+
+
+def _access(mode: str | None, operators: list[Path], passkey: str | None) -> AccessPolicy | None:
+    """The policy that the options say, None if they say nothing. Raises LayoutError, UsageError."""
+    from ophion.build.access import RANDOM_PASSKEY, AccessPolicy, operator_keys
+
+    if mode is None:
+        if operators or passkey is not None:
+            raise UsageError(
+                "--operator and --passkey go with --access", "--access token, or --access paired"
+            )
+        return None
+    return AccessPolicy(mode, operator_keys(operators), RANDOM_PASSKEY if passkey is None else passkey)
 
 
 async def _run(device: Simulator, cut: Cut | None, folder: Path, as_json: bool) -> None:

@@ -7,6 +7,7 @@ async with Link("ophion-sim") as link:
     print(await link.images(), await link.log())
 """
 
+from ophion.push.access import Access
 from ophion.push.events import (
     Confirmed,
     Connected,
@@ -24,6 +25,7 @@ from ophion.push.scan import Found, scan
 from ophion.push.update import PushOptions, push
 
 __all__ = [
+    "Access",
     "Confirmed",
     "Connected",
     "Event",

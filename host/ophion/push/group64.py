@@ -58,6 +58,7 @@ class InfoResponse(message.ReadResponse):
     boot: str = ""
     mode: str = ""
     runtime: str = ""
+    access: str = "open"
 
 
 class InfoRead(message.ReadRequest):
@@ -247,3 +248,55 @@ class StatementsWrite(message.WriteRequest):
     _ErrorV2: ClassVar[Any] = ErrorV2
 
     data: bytes
+
+
+class AccessResponse(message.ReadResponse):
+    """Who may use the device, and who we are to it.
+
+    `access` is its mode (open, paired, token), `who` nobody, paired or operator; `challenge` (32 bytes) is
+    there when it knows operators; `name` and `id` are what a token is for.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    _GROUP_ID = GROUP
+    _COMMAND_ID = 20
+
+    access: str
+    who: str
+    name: str = ""
+    id: bytes = b""
+    challenge: bytes = b""
+
+
+class AccessRead(message.ReadRequest):
+    """Ask for a challenge."""
+
+    _GROUP_ID = GROUP
+    _COMMAND_ID = 20
+    _Response: ClassVar[Any] = AccessResponse
+    _ErrorV1: ClassVar[Any] = ErrorV1
+    _ErrorV2: ClassVar[Any] = ErrorV2
+
+
+class TokenResponse(message.WriteResponse):
+    """The device took the token."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    _GROUP_ID = GROUP
+    _COMMAND_ID = 20
+
+    who: str
+
+
+class TokenWrite(message.WriteRequest):
+    """Answer a challenge: `key` is the first 8 bytes of the operator key's hash."""
+
+    _GROUP_ID = GROUP
+    _COMMAND_ID = 20
+    _Response: ClassVar[Any] = TokenResponse
+    _ErrorV1: ClassVar[Any] = ErrorV1
+    _ErrorV2: ClassVar[Any] = ErrorV2
+
+    challenge: bytes
+    key: bytes
+    sig: bytes

@@ -10,18 +10,19 @@ from typing import Any
 
 from bleak.exc import BleakBluetoothNotAvailableError, BleakDeviceNotFoundError, BleakError
 from cbor2 import CBORError
-from smp.error import ErrorV1
+from smp.error import MGMT_ERR, ErrorV1
 from smp.exceptions import SMPException
 from smp.image_management import ImageState
 from smp.message import ResponseType
 from smpclient import SMPClient
 from smpclient.exceptions import SMPClientException, SMPUploadError
 from smpclient.requests.image_management import ImageErase, ImageStatesRead, ImageStatesWrite
-from smpclient.requests.os_management import EchoWrite, ResetWrite
+from smpclient.requests.os_management import EchoWrite, MCUMgrParametersRead, ResetWrite
 from smpclient.transport import SMPTransportDisconnected
 from smpclient.transport.ble import SMPBLETransportDeviceNotFound, SMPBLETransportNotSMPServer
 
 from ophion.errors import DeviceNotFound, LinkLost, OphionError, RefusedError
+from ophion.push.access import Access, show_token
 from ophion.push.group64 import GROUP as OPHION_GROUP
 from ophion.push.group64 import (
     CountersRead,
@@ -35,13 +36,12 @@ from ophion.push.group64 import (
     TrustRead,
     TrustResponse,
 )
+from ophion.push.pipeline import SLOW_ANSWER_TIMEOUT_S, Limits, Uploader
 from ophion.push.refusal import GENERIC, refusal
 from ophion.push.wire import transport_of_device
 
 CONNECT_TIMEOUT_S = 15.0
 ANSWER_TIMEOUT_S = 5.0
-SLOW_ANSWER_TIMEOUT_S = 40.0
-"""For requests in which a device erases flash or verifies a signature before it answers."""
 
 
 class Link:
@@ -52,16 +52,20 @@ class Link:
     OphionError (it answered something else than SMP).
     """
 
-    def __init__(self, device: str, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> None:
-        """`device` is a Bluetooth name or address, udp:HOST:PORT, serial:PATH or raw:PATH."""
+    def __init__(
+        self, device: str, connect_timeout_s: float = CONNECT_TIMEOUT_S, access: Access | None = None
+    ) -> None:
+        """`device` is a Bluetooth name or address, udp:HOST:PORT, serial:PATH or raw:PATH; `access` is shown
+        to it once it is connected."""
         self.device = device
+        self._access = access or Access()
         self._connect_timeout_s = connect_timeout_s
-        self._transport, address = transport_of_device(device)
+        self._transport, address = transport_of_device(device, self._access)
         first_answer_s = getattr(self._transport, "FIRST_ANSWER_S", ANSWER_TIMEOUT_S)
         self._client = SMPClient(self._transport, address, first_answer_s)
 
     async def __aenter__(self) -> Link:
-        """Scan, connect, exchange buffer sizes. Raises DeviceNotFound or LinkLost."""
+        """Scan, connect, exchange buffer sizes, be let in. Raises DeviceNotFound, LinkLost, RefusedError."""
         try:
             with converted(self.device, "connecting"):
                 await self._open()
@@ -69,7 +73,26 @@ class Link:
             if self._transport.found:
                 raise
             raise not_found(self.device) from None
+        try:
+            await self._enter()
+        except BaseException:
+            await self.close()
+            raise
         return self
+
+    async def _enter(self) -> None:
+        """Be somebody to the device, as far as it asks and `access` says."""
+        if not self._transport.initialized:
+            with converted(self.device, "connecting"):
+                if await self._transport.wants_pairing():
+                    raise RefusedError(
+                        f"{self.device} talks only to those who have paired with it",
+                        "pair: --pair (again, if it forgot this computer), --passkey if you know it",
+                        group=GENERIC,
+                        rc=int(MGMT_ERR.EACCESSDENIED),
+                    )
+        if self._access.operator is not None:
+            await show_token(self, self._access.operator)
 
     async def _open(self) -> None:
         """Connect; without Bluetooth the first answer shows that somebody is there, and requests get lost."""
@@ -89,7 +112,6 @@ class Link:
         """End the connection; harmless when it is gone."""
         with suppress(BleakError, OSError, EOFError, asyncio.TimeoutError):
             await self._client.disconnect()
-        await self._transport.settle()
 
     @property
     def mtu(self) -> int:
@@ -119,18 +141,41 @@ class Link:
         """Erase the slot that does not run."""
         await self._request(ImageErase(), "the erase", SLOW_ANSWER_TIMEOUT_S)
 
-    async def upload(self, data: bytes, image: int = 0) -> AsyncGenerator[int, None]:
+    async def limits(self, window: int | None = None) -> Limits:
+        """How an upload may be sent to this device: one request at once unless it has buffers for more.
+
+        `window` lowers the number. One buffer is left for the answer: Zephyr takes it from the same pool.
+        """
+        try:
+            answer: Any = await self._request(MCUMgrParametersRead(), "its buffers")
+        except RefusedError:
+            return Limits(self.buf_size, write=self._transport.mtu)
+        buffers = max(1, min(answer.buf_count - 1, self._transport.at_once))
+        return Limits(
+            min(answer.buf_size, self.buf_size),
+            buffers if window is None else min(buffers, window),
+            self._transport.mtu,
+        )
+
+    async def upload(
+        self, data: bytes, image: int = 0, digest: bytes = b"", window: int | None = None
+    ) -> AsyncGenerator[int, None]:
         """Send `data` to the free slot of image number `image` (0 application, 1 runtime).
 
-        Yields how many bytes the device has, which may begin above 0.
+        Yields how many bytes the device has, which may begin above 0, and go back when something was lost.
+        `digest` is what the image list will call it: that tells whether it is there when the last answer was
+        lost. `window` is how many requests may be on their way, if the device has buffers for them.
 
         A device that holds a part of the same file from before goes on from there.
         """
-        steps = self._client.upload(
-            data, slot=image, first_timeout_s=SLOW_ANSWER_TIMEOUT_S, subsequent_timeout_s=ANSWER_TIMEOUT_S
-        )
+
+        async def arrived() -> bool:
+            return any(state.hash == digest for state in await self.images() if not state.active)
+
+        limits = await self.limits(window)
+        steps = Uploader(self._client, data, image, limits, arrived if digest else None).run()
         try:
-            async with aclosing(steps):  # type: ignore[type-var]
+            async with aclosing(steps):
                 with converted(self.device, "uploading"):
                     async for offset in steps:
                         yield offset
@@ -191,6 +236,10 @@ class Link:
     async def _set_state(self, request: ImageStatesWrite, action: str) -> list[ImageState]:
         answer = await self._request(request, action, SLOW_ANSWER_TIMEOUT_S)
         return list(answer.images)
+
+    async def ask(self, request: Any, action: str) -> Any:
+        """The answer to any request of smpclient's kind; `action` names it in errors."""
+        return await self._request(request, action)
 
     async def _request(self, request: Any, action: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Any:
         with converted(self.device, action):

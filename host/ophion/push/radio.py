@@ -10,8 +10,10 @@ from pathlib import Path
 from ophion.errors import UsageError
 
 RADIO_VARIABLE = "OPHION_RADIO"
+BONDS_VARIABLE = "OPHION_BONDS"
 DEFAULT_SIM_DIR = ".ophion/sim"
 RADIO_FILE = "radio.json"
+BONDS_FILE = "bonds.json"
 FORMS = "os, sim, sim:DIR or bumble:TRANSPORT"
 
 
@@ -36,14 +38,29 @@ def use_radio(radio: str | None = None) -> Callable[[], None]:
 
     Raises UsageError as `transport_of` does, also when the part that drives Bumble is not installed.
     """
-    transport = transport_of(os.environ.get(RADIO_VARIABLE, "os") if radio is None else radio)
+    radio = os.environ.get(RADIO_VARIABLE, "os") if radio is None else radio
+    transport = transport_of(radio)
     if transport is None:
         return lambda: None
     try:
         from ophion.sim import bleak_bumble
     except ImportError as error:
         raise UsageError(f"no simulated radio here: {error}", "pip install 'ophion[sim]'") from None
+    bonds = bonds_file(radio)
+    if bonds is not None:
+        bleak_bumble.keep_bonds(transport, bonds)
     return bleak_bumble.install(transport)
+
+
+def bonds_file(radio: str) -> Path | None:
+    """Where what was paired over `radio` is kept: OPHION_BONDS, or beside a simulated device; None: nowhere.
+
+    The computer's own radio keeps its bonds itself.
+    """
+    kind, _, rest = radio.partition(":")
+    if BONDS_VARIABLE in os.environ:
+        return Path(os.environ[BONDS_VARIABLE])
+    return Path(rest or DEFAULT_SIM_DIR) / BONDS_FILE if kind == "sim" else None
 
 
 def _simulator_transport(folder: Path) -> str:

@@ -13,6 +13,7 @@ from ophion.push.group64 import GROUP as OPHION_GROUP
 from ophion.push.group64 import OphionRc
 
 GENERIC = -1
+ACCESS_HINT = "it takes this from its operators only: --operator KEY, or, where it wants pairing, --pair"
 _IMAGE_GROUP = 1
 _GROUPS: dict[int, tuple[str, type[IntEnum]]] = {
     0: ("OS", OS_MGMT_RET_RC),
@@ -34,6 +35,8 @@ _HINTS: dict[tuple[int, int], str] = {
         "check the file with `ophion verify IMAGE --key PUB`, with the public key that the device has"
     ),
     (GENERIC, smperror.MGMT_ERR.ENOTSUP): "this device has no such command",
+    (GENERIC, smperror.MGMT_ERR.EACCESSDENIED): ACCESS_HINT,
+    (GENERIC, smperror.MGMT_ERR.EBUSY): "others sent it wrong tokens: try again in a few seconds",
 }
 
 

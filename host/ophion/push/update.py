@@ -12,6 +12,7 @@ from smp.image_management import ImageState
 
 from ophion.errors import DeviceNotFound, LinkLost, OphionError, RevertedError, UsageError
 from ophion.package.image import APP, RUNTIME, ImageFile
+from ophion.push.access import Access
 from ophion.push.events import (
     Confirmed,
     Connected,
@@ -44,6 +45,8 @@ class PushOptions:
     retries    how often in a row a connection may fail without any progress before the push ends
     wait_s     how long after the reset the new image may take until it runs and is confirmed
     connect_s  how long one try to find and connect to the device may take before the reset
+    access     what is shown to the device on each connection, None: nothing
+    window     how many requests may be on their way at once; None: what the device has buffers for
     """
 
     confirm: bool = False
@@ -51,6 +54,8 @@ class PushOptions:
     retries: int = 5
     wait_s: float = 120.0
     connect_s: float = CONNECT_TIMEOUT_S
+    access: Access | None = None
+    window: int | None = None
 
 
 async def push(
@@ -169,7 +174,8 @@ class _Push:
         started = last = time.monotonic()
         start: int | None = None
         reached, stuck = -1, 0
-        async with aclosing(link.upload(data, number)) as offsets:
+        window = self._options.window
+        async with aclosing(link.upload(data, number, image.hash, window)) as offsets:
             async for offset in offsets:
                 now = time.monotonic()
                 stuck = stuck + 1 if offset <= reached else 0
@@ -295,7 +301,8 @@ class _Push:
 
     async def _connect(self, timeout_s: float | None = None) -> Link:
         await self.close()
-        link = Link(self._device, self._options.connect_s if timeout_s is None else timeout_s)
+        options = self._options
+        link = Link(self._device, options.connect_s if timeout_s is None else timeout_s, options.access)
         await link.__aenter__()
         self._link = link
         self._seen = True

@@ -12,6 +12,7 @@ from typing import Any
 from smpclient.transport.udp import SMPUDPTransport
 
 from ophion.errors import UsageError
+from ophion.push.access import Access
 from ophion.push.ble import BleTransport
 
 SMP_PORT = 1337
@@ -26,6 +27,10 @@ class _Wire:
     """Nobody tells when the other end goes; a device that was reset is gone a moment later."""
 
     FIRST_ANSWER_S = 2.0
+    at_once = 1
+    """How many requests may be on their way."""
+    initialized = True
+    """Nobody has to pair here."""
     _smp_server_transport_buffer_size: int | None = None
 
     @property
@@ -89,7 +94,7 @@ def host_and_port(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def transport_of_device(device: str) -> tuple[Any, str]:
+def transport_of_device(device: str, access: Access) -> tuple[Any, str]:
     """(transport, address for it) of a device's name; raises UsageError."""
     kind, _, rest = device.partition(":")
     if kind == "udp":
@@ -97,7 +102,7 @@ def transport_of_device(device: str) -> tuple[Any, str]:
         return UdpTransport(), rest
     if kind in ("serial", "raw"):
         return _serial(kind), rest
-    return BleTransport(), device
+    return BleTransport(access), device
 
 
 def _serial(kind: str) -> Any:

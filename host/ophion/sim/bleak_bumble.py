@@ -35,7 +35,10 @@ from bumble.gatt_client import ServiceProxy
 
 from ophion.errors import OphionError
 from ophion.sim.advertising import parse, uuid_text
+from ophion.sim.bonds import CentralBonds
 from ophion.sim.central import CentralRadio
+from ophion.sim.pairing import Passkey, use_bond
+from ophion.sim.pairing import pair as pair_with
 from ophion.sim.state import radio_of
 
 _MTU = 517  # the largest that ATT values need (512 + 5); what BlueZ asks for
@@ -94,6 +97,8 @@ class BleakClientBumble(BaseBleakClient):
 
     transport: ClassVar[str] = ""
     mtu: ClassVar[int] = _MTU
+    takes_passkey: ClassVar[bool] = True
+    """`pair` has an argument `passkey`; operating systems ask for it themselves."""
 
     def __init__(
         self,
@@ -144,8 +149,9 @@ class BleakClientBumble(BaseBleakClient):
             peer = Peer(connection)
             if self.mtu > att.ATT_DEFAULT_MTU:
                 await self._do(peer.request_mtu(self.mtu))
+            await self._do(use_bond(connection, CentralBonds.of(self.transport)))
             if pair:
-                await self._do(connection.pair())
+                await self.pair()
             await self._do(peer.discover_all())  # type: ignore[no-untyped-call]
             self.services = self._collect(peer.services)
         except BaseException as e:
@@ -161,11 +167,15 @@ class BleakClientBumble(BaseBleakClient):
         if self._releasing is not None:
             await self._releasing
 
-    async def pair(self, *args: Any, **kwargs: Any) -> None:
-        await self._do(self._require().pair())
+    async def pair(self, *args: Any, passkey: Passkey | None = None, **kwargs: Any) -> None:
+        """Pair, unless the bond that there is does; `passkey` is asked while the device shows one."""
+        connection = self._require()
+        bonds = CentralBonds.of(self.transport)
+        if not connection.is_encrypted or (passkey and not bonds.authenticated(connection)):
+            await self._do(pair_with(connection, passkey))
 
     async def unpair(self) -> None:
-        raise NotImplementedError("bonds are not kept by this backend")
+        await CentralBonds.of(self.transport).delete(str(self._require().peer_address))
 
     async def read_gatt_char(
         self, characteristic: BleakGATTCharacteristic, *, use_cached: bool = False, **kwargs: Any
@@ -323,6 +333,12 @@ def backends(transport: str, mtu: int = _MTU) -> tuple[type[BleakClientBumble], 
     client = type("BleakClientBumble", (BleakClientBumble,), {"transport": transport, "mtu": mtu})
     scanner = type("BleakScannerBumble", (BleakScannerBumble,), {"transport": transport})
     return client, scanner
+
+
+def keep_bonds(transport: str, path: Path) -> None:
+    """Keep what is paired over `transport` in the file `path`. Raises InputError for a wrong file."""
+    CentralBonds.keep(transport, path)
+    CentralBonds.of(transport)
 
 
 def install(transport: str, mtu: int = _MTU) -> Callable[[], None]:

@@ -15,6 +15,7 @@ from bumble.host import Host
 from bumble.transport import open_transport
 from bumble.transport.common import Transport
 
+from ophion.sim.bonds import CentralBonds
 from ophion.sim.hosts import before_transport_loss
 
 _Key = tuple[asyncio.AbstractEventLoop, str]
@@ -69,10 +70,13 @@ class CentralRadio:
 
     async def _power_on(self) -> Device:
         self._transport = await open_transport(self._key[1])
-        address = hci.Address.generate_static_address()
+        bonds = CentralBonds.of(self._key[1])
+        address = hci.Address(bonds.address) if bonds.address else hci.Address.generate_static_address()
+        bonds.using = str(address)
         self._host = host = Host(self._transport.source, self._transport.sink)
         config = DeviceConfiguration(name="ophion", address=address)
         device = Device(config=config, host=host)
+        device.keystore = bonds
         await device.power_on()
         return device
 

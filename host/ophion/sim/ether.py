@@ -20,6 +20,7 @@ from bumble.controller import Connection, Controller
 from bumble.core import PhysicalTransport
 from bumble.link import LocalLink
 
+from ophion.sim.encryption import EncryptingController
 from ophion.sim.options import RadioOptions
 
 _ACL_LENGTH = 251  # LE data length extension, Core 5.x Vol 6 Part B 4.5.10
@@ -125,7 +126,7 @@ class Ether(LocalLink):
         self._timers.add(timer)
 
 
-class RadioController(Controller):
+class RadioController(EncryptingController):
     """A virtual controller, for the device and for centrals alike."""
 
     le_acl_data_packet_length = _ACL_LENGTH

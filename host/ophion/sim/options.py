@@ -22,6 +22,8 @@ class RadioOptions:
         ESP-IDF >= 5.5.1 `ble_hci_rx_acl` (components/bt/host/nimble).
     mtu_before_connect: the device sees MTU_EXCHANGED before CENTRAL_CONNECT, as since ESP-IDF 5.4.2
         (comment in MicroPython's tests/multi_bluetooth/ble_mtu.py).
+    secure_only: the device refuses pairing without LE Secure Connections, as a board build does
+        (CONFIG_BT_NIMBLE_SM_SC_ONLY); False: it only prefers it, as MicroPython's own binaries do.
     """
 
     supervision_timeout: float = 0.3
@@ -30,6 +32,7 @@ class RadioOptions:
     acl_buffers: int = 24
     acl_patience: float = 0.29
     mtu_before_connect: bool = False
+    secure_only: bool = True
 
 
 @dataclasses.dataclass(frozen=True)

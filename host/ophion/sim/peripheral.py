@@ -27,6 +27,7 @@ from ophion.sim.gate import AclGate, buffers_for
 from ophion.sim.hosts import before_transport_loss
 from ophion.sim.options import RadioOptions
 from ophion.sim.outgoing import Outgoing
+from ophion.sim.security import Security
 from ophion.sim.services import Attribute, install_services, set_device_name
 from ophion.sim.state import Board
 
@@ -63,6 +64,7 @@ class Peripheral:
         self._send = send
         self._stack: _Stack | None = None
         self._outgoing: Outgoing | None = None
+        self._security: Security | None = None
         self._waiting: dict[int, asyncio.Future[tuple[int, bytes]]] = {}
         self._sequence = 0
         self._ended = False
@@ -83,8 +85,12 @@ class Peripheral:
             m.BLE_INDICATE: self._indicate,
             m.BLE_UPDATE: self._update,
             m.BLE_DISCONNECT: self._disconnect,
+            m.BLE_SECURITY: self._set_security,
+            m.BLE_PAIR: self._pair,
+            m.BLE_PASSKEY: self._give_passkey,
             m.WRITE_DONE: self._on_write_done,
             m.READ_DONE: self._on_read_done,
+            m.SECRET_DONE: self._on_read_done,
         }
 
     @property
@@ -133,6 +139,14 @@ class Peripheral:
             stack = _Stack(self._ether, self._board, self._options, self._name.decode("utf-8", "replace"))
             self._stack = stack
             stack.device.on(Device.EVENT_CONNECTION, self._on_connection)
+            self._security = Security(
+                stack.device,
+                self._ask_secret,
+                self._order,
+                self._tell,
+                self._spawn,
+                self._options.secure_only,
+            )
             await stack.device.power_on()
             self._outgoing = Outgoing(stack.device, self._options, self._credit)
         else:
@@ -228,6 +242,19 @@ class Peripheral:
         if connection is not None:
             self._spawn(self._hang_up(connection))
 
+    def _set_security(self, payload: bytes) -> None:
+        if self._security:
+            self._security.configure(payload)
+
+    def _pair(self, payload: bytes) -> None:
+        connection = self._require().device.connections.get(struct.unpack("<H", payload)[0])
+        if connection is not None:
+            connection.request_pairing()
+
+    def _give_passkey(self, payload: bytes) -> None:
+        if self._security:
+            self._security.give_passkey(payload)
+
     def _on_write_done(self, payload: bytes) -> None:
         self._resolve(struct.unpack("<I", payload)[0], 0, b"")
 
@@ -251,11 +278,18 @@ class Peripheral:
                 self._outgoing.forget(connection.handle)
             self._send(m.DISCONNECTED, body)
 
+        if self._security:
+            self._security.watch(connection)
         connection.on(Connection.EVENT_CONNECTION_ATT_MTU_UPDATE, on_mtu)
         connection.on(Connection.EVENT_DISCONNECTION, on_end)
         self._held[connection.handle] = body
         if not self._options.mtu_before_connect:
             self._tell_connected(connection.handle)
+
+    def _tell(self, kind: int, payload: bytes) -> None:
+        """A message about the connection that it begins with."""
+        self._tell_connected(struct.unpack_from("<H", payload)[0])
+        self._send(kind, payload)
 
     def _tell_connected(self, handle: int) -> None:
         body = self._held.pop(handle, None)
@@ -273,14 +307,19 @@ class Peripheral:
 
     # Attribute values
 
-    def _make_value(self, handle_of: Callable[[], int]) -> att.AttributeValue[bytes]:
+    def _make_value(self, handle_of: Callable[[], int], flags: int) -> att.AttributeValue[bytes]:
+        security = self._security
+        assert security is not None
+
         async def read(connection: Connection) -> bytes:
+            await security.permit(connection, flags, write=False)
             error, value = await self._ask(m.READ, connection, handle_of(), b"")
             if error:
                 raise att.ATT_Error(att.ErrorCode(error))
             return value
 
         async def write(connection: Connection, value: bytes) -> None:
+            await security.permit(connection, flags, write=True)
             await self._ask(m.WRITE, connection, handle_of(), value)
 
         return att.AttributeValue(read, write)
@@ -291,18 +330,36 @@ class Peripheral:
         if stack is None or self._ended:
             return _UNLIKELY, b""  # nobody is there to ask
         self._tell_connected(connection.handle)
+        cost = buffers_for(len(data) + _ATT_OVERHEAD)
+        stack.occupied += cost
+        try:
+            return await self._answered(kind, struct.pack("<HH", connection.handle, handle) + data)
+        finally:
+            stack.occupied -= cost
+            stack.gate.freed()
+
+    async def _ask_secret(self, kind: int, body: bytes) -> tuple[int, bytes]:
+        """Ask the device for a bond, or to keep one."""
+        if self._stack is None or self._ended:
+            return 0, b""
+        return await self._answered(kind, body)
+
+    def _order(self, kind: int, body: bytes) -> None:
+        """A message with a sequence number whose answer nobody waits for."""
         self._sequence += 1
-        sequence, cost = self._sequence, buffers_for(len(data) + _ATT_OVERHEAD)
+        self._send(kind, struct.pack("<I", self._sequence) + body)
+
+    async def _answered(self, kind: int, body: bytes) -> tuple[int, bytes]:
+        """What the device answers to a message that gets a sequence number."""
+        self._sequence += 1
+        sequence = self._sequence
         waiting = asyncio.get_running_loop().create_future()
         self._waiting[sequence] = waiting
-        stack.occupied += cost
-        self._send(kind, struct.pack("<IHH", sequence, connection.handle, handle) + data)
+        self._send(kind, struct.pack("<I", sequence) + body)
         try:
             error, value = await waiting
         finally:
             self._waiting.pop(sequence, None)
-            stack.occupied -= cost
-            stack.gate.freed()
         return error, value
 
     def _resolve(self, sequence: int, error: int, value: bytes) -> None:

@@ -12,17 +12,11 @@ from bumble.device import Connection, Device
 _READ = 0x0002
 _WRITES = 0x0004 | 0x0008
 _P = att.Attribute.Permissions
-_EXTRA = {
-    0x0200: _P.READ_REQUIRES_ENCRYPTION,
-    0x0400: _P.READ_REQUIRES_AUTHENTICATION,
-    0x0800: _P.READ_REQUIRES_AUTHORIZATION,
-    0x1000: _P.WRITE_REQUIRES_ENCRYPTION,
-    0x2000: _P.WRITE_REQUIRES_AUTHENTICATION,
-    0x4000: _P.WRITE_REQUIRES_AUTHORIZATION,
-}
+# Encryption and authentication are asked of the link by sim/security.py.
+_EXTRA = {0x0800: _P.READ_REQUIRES_AUTHORIZATION, 0x4000: _P.WRITE_REQUIRES_AUTHORIZATION}
 
 Attribute = att.Attribute[bytes]
-ValueMaker = Callable[[Callable[[], int]], att.AttributeValue[bytes]]
+ValueMaker = Callable[[Callable[[], int], int], att.AttributeValue[bytes]]
 
 
 class _Guarded(att.AttributeValue[bytes]):
@@ -65,7 +59,7 @@ def install_services(
 ) -> tuple[list[list[int]], dict[int, Attribute]]:
     """Replace the device's GATT server by one with `tree` (see ophion_messages.BLE_SERVICES).
 
-    `make_value(handle_of)` makes the value of one attribute, whose handle `handle_of()` knows later.
+    `make_value(handle_of, flags)` makes the value of one attribute, whose handle `handle_of()` knows later.
     Returns the value and descriptor handles of every service, and the attributes by handle.
     """
     server = gatt_server.Server(device)
@@ -93,14 +87,14 @@ def _characteristic(spec: list[Any], make_value: ValueMaker) -> gatt.Characteris
         _permissions(flags),
         descriptors=[_descriptor(d, make_value) for d in descriptors],
     )
-    characteristic.value = _Guarded(make_value(lambda: characteristic.handle), flags)
+    characteristic.value = _Guarded(make_value(lambda: characteristic.handle, flags), flags)
     return characteristic
 
 
 def _descriptor(spec: list[Any], make_value: ValueMaker) -> gatt.Descriptor:
     uuid, flags = spec
     descriptor = gatt.Descriptor(_uuid(uuid), _permissions(flags))
-    descriptor.value = _Guarded(make_value(lambda: descriptor.handle), flags)
+    descriptor.value = _Guarded(make_value(lambda: descriptor.handle, 0), flags)
     return descriptor
 
 

@@ -12,26 +12,18 @@ from ophion.sim.centrals import CentralGate
 from ophion.sim.console import Console
 from ophion.sim.errors import SimError
 from ophion.sim.ether import Ether
+from ophion.sim.factory import Goods, bare, from_layout
 from ophion.sim.options import Cut, RadioOptions, Start
 from ophion.sim.processor import REASONS, Processor, Surroundings
 from ophion.sim.runtime import find_runtime
-from ophion.sim.stage import device_files, stand_ins
 from ophion.sim.state import Board, StateDir
 from ophion.sim.uart import Uart
 
 if TYPE_CHECKING:
-    from ophion.build.layout import Layout
+    from ophion.build.access import AccessPolicy
 
 _CAUSES = {reason: cause for cause, reason in REASONS.items()}
 _START_TIMEOUT_S = 20.0
-
-
-def partitions(layout: Layout) -> tuple[tuple[str, int, int, int, int], ...]:
-    """The partition table of a board whose runtime is a component (label, type, subtype, offset, size)."""
-    kinds = {"otadata": (1, 0x00), "ota_0": (0, 0x10), "ota_1": (0, 0x11)}
-    return tuple(
-        (name, *kind, layout.areas[name].offset, layout.areas[name].size) for name, kind in kinds.items()
-    )
 
 
 class Simulator:
@@ -79,6 +71,7 @@ class Simulator:
         keys: Sequence[bytes] = (),
         roots: bytes = b"",
         enc_keys: Sequence[tuple[bytes, int, bytes]] = (),
+        access: AccessPolicy | None = None,
         files: Mapping[str, bytes] | None = None,
         runtime: Sequence[int] = (1, 0, 0, 0),
         flash_size: int = 1 << 20,
@@ -98,41 +91,13 @@ class Simulator:
         with it. Without it, only the stand-ins for the chip are. `files` ({name: content}) are added to
         either, and win. A board whose runtime is a component of its own gets all that as an image in its
         first app partition, called version `runtime`. `enc_keys` are private keys for encrypted images
-        (`ophion.keys.DeviceKey.entry`), which any board of the simulator may have. `udp` ("HOST:PORT") and
-        `serial` ("raw" or "console") are roads that it has besides Bluetooth.
+        (`ophion.keys.DeviceKey.entry`), which any board of the simulator may have. `access` takes the place
+        of the layout's. `udp` ("HOST:PORT") and `serial` ("raw" or "console") are roads that it has besides
+        Bluetooth.
         """
-        sector, write_size = 4096, 4
-        places = [("the primary area", 0, flash_size, image)]
-        frozen = {**stand_ins(), **(files or {})}
-        table: tuple[tuple[str, int, int, int, int], ...] = ()
-        if layout is not None:
-            from ophion.build.layout import device_module, load_layout
-
-            spec = load_layout(layout).with_encryption() if enc_keys else load_layout(layout)
-            spec = spec.with_roads(udp, serial)
-            flash_size, sector, write_size = spec.flash_size, spec.sector, spec.write_size
-            contents = {"primary": image, "golden": golden or image}
-            if spec.has_runtime:
-                from ophion.sim.firmware import runtime_image
-
-                contents["ota_0"] = runtime_image(spec, name, keys, runtime, files, roots, enc_keys)
-                frozen = stand_ins()
-                table = partitions(spec)
-            else:
-                made = device_module(spec, name, list(keys), runtime, roots, enc_keys).encode()
-                frozen = {**device_files(), "ophion_layout.py": made, **(files or {})}
-            places = [
-                (f"areas.{key}", spec.areas[key].offset, spec.areas[key].size, data)
-                for key, data in contents.items()
-                if key in spec.areas
-            ]
-        flash = bytearray(b"\xff" * flash_size)
-        for place, at, room, data in places:
-            if len(data or b"") > room:
-                raise SimError(f"an image of {len(data or b'')} bytes does not fit {place} of {room}")
-            flash[at : at + len(data or b"")] = data or b""
-        board = Board.fresh(name, flash_size, sector, write_size, table)
-        StateDir(Path(directory)).make(board, bytes(flash), frozen)
+        goods = Goods(name, image, golden, keys, roots, enc_keys, files or {}, runtime, access, udp, serial)
+        board, flash, frozen = from_layout(goods, layout) if layout else bare(goods, flash_size)
+        StateDir(Path(directory)).make(board, flash, frozen)
         return cls.open(directory, micropython=micropython, radio=radio, heap=heap, pins=pins)
 
     @classmethod

@@ -24,6 +24,8 @@ ENCRYPTION = frozenset(
 )
 """Frozen files that a board without `update.encryption` never imports, and may leave out."""
 
+KEY_TABLES = frozenset({"ophion_boot/crypto/base_p256.py"})
+"""Frozen files that only a board with `update.key_tables` and a key of P-256 imports."""
 SMP_PARTS = frozenset(
     f"ophion_boot/{name}.py"
     for name in (

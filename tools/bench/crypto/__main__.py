@@ -1,6 +1,7 @@
 """`python tools/bench/crypto`: instructions of each verification on QEMU's RV32, beside public code.
 
-The numbers are the same in every run, RSA apart, whose keys are made anew. Fails when a limit is broken.
+Of eight signatures of each curve the worst counts. The numbers are the same in every run, RSA apart, whose
+keys are made anew. Fails when a limit is broken.
 """
 
 # ruff: noqa: T201
@@ -43,28 +44,33 @@ def device_files(viper: bool = True) -> dict[str, rig.Content]:
     }
 
 
-def measured(setup: str, call: str, files: Mapping[str, rig.Content], heap_kb: int = HEAP_KB) -> int:
-    """Instructions of `call`, the second time."""
-    files = {**files, "bench_setup.py": setup}
+def measured(row: figures.Row, call: str, heap_kb: int = HEAP_KB) -> list[int]:
+    """Instructions of `call` for each of the row's signatures, the second time."""
+    files = {**device_files(row.viper), "bench_setup.py": row.setup}
+    return [int(n) for n in rig.run(row.program(call), files, heap_kb=heap_kb, timeout_s=300).split()]
+
+
+def measured_peer(setup: str, call: str, files: Mapping[str, rig.Content]) -> int:
+    """Instructions of `call` of public code, the second time."""
+    files = {**device_files(), **files, "bench_setup.py": setup}
     start = "from bench_setup import *\nimport gc\ngc.collect()"
-    return rig.instructions(call, start, files, heap_kb=heap_kb, timeout_s=300)
+    return rig.instructions(call, start, files, heap_kb=1024, timeout_s=300)
 
 
 def figures_table(with_peers: bool) -> bool:
     """Print the figures; True when all limits hold."""
     held = True
     everyone = {**peers.starkbank(), **peers.pure25519(), **peers.eccsnacks()}
-    print(f"{'million instructions':38}{'ours':>9}{'limit':>9}{'public':>9}{'ratio':>7}")
+    print(f"{'million instructions':38}{'least':>9}{'worst':>9}{'limit':>9}{'public':>9}{'ratio':>7}")
     for row in figures.rows():
-        ours = measured(row.setup, row.call, device_files(row.viper))
-        if row.minus:
-            ours -= measured(row.setup, row.minus, device_files(row.viper))
-        ours /= row.parts * 1e6
-        line = f"{row.name:38}{ours:9.4f}{row.limit:9.4g}"
+        rest = max(measured(row, row.minus)) if row.minus else 0
+        counts = [(count - rest) / row.parts / 1e6 for count in measured(row, row.call)]
+        worst = max(counts)
+        line = f"{row.name:38}{min(counts):9.4f}{worst:9.4f}{row.limit:9.4g}"
         if with_peers and row.peer[1]:
-            public = measured(*row.peer, {**device_files(), **everyone}, heap_kb=1024) / 1e6
-            line += f"{public:9.1f}{public / ours:7.1f}"
-        if ours > row.limit:
+            public = measured_peer(*row.peer, everyone) / 1e6
+            line += f"{public:9.1f}{public / worst:7.1f}"
+        if worst > row.limit:
             held = False
             line += "   over the limit"
         print(line, flush=True)
@@ -83,8 +89,8 @@ def heap_table() -> bool:
     print("\nin a heap of 96 KB, million instructions")
     for row in figures.rows()[:8]:
         if "table" not in row.name:
-            ours = measured(row.setup, row.call, device_files(row.viper), heap_kb=96) / 1e6
-            print(f"{row.name:38}{ours:9.3f}", flush=True)
+            worst = max(measured(row, row.call, heap_kb=96)) / 1e6
+            print(f"{row.name:38}{worst:9.3f}", flush=True)
     return held
 
 

@@ -8,14 +8,28 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 DIGEST = hashlib.sha256(b"ophion").digest()
+# Of each elliptic curve: what one costs depends on its numbers.
+SIGNATURES = 8
 SHA256 = hashes.SHA256()
 # Modules without which only bytecode is left.
-VIPER = ("aes_ctr_viper", "edwards_vm", "field_vm", "machine", "p256_vm", "sha512_viper", "word32")
+VIPER = (
+    "aes_ctr_viper",
+    "edwards_code",
+    "edwards_vm",
+    "field_vm",
+    "machine",
+    "p256_code",
+    "p256_vm",
+    "sha512_viper",
+    "word32",
+)
 
 
 @dataclass
 class Row:
     """`call` is measured after `setup`, less what `minus` takes, and divided by `parts`.
+
+    Of several `signatures` the worst counts; `call` names the number of one `n`.
 
     `limit` is in million instructions. `peer` is (setup, call) of public code. Without `viper` there is
     bytecode only.
@@ -29,47 +43,69 @@ class Row:
     viper: bool = True
     minus: str = ""
     parts: int = 1
+    signatures: int = 1
+
+    def program(self, call: str) -> str:
+        """What prints the instructions of `call`, the second time, for each signature.
+
+        `setup` is in bench_setup.py.
+        """
+        return (
+            "from bench_setup import *\nimport counting, gc\n"
+            f"for n in range({self.signatures}):\n"
+            f"    f = lambda: ({call})\n    f()\n    gc.collect()\n    print(counting.instructions(f))"
+        )
 
 
 def rows() -> list[Row]:
     return [*_ed25519(), *_p256(), *_rsa(), *_exchange(), *_symmetric()]
 
 
+def _digests() -> list[bytes]:
+    return [hashlib.sha256(b"ophion %d" % n).digest() for n in range(SIGNATURES)]
+
+
 def _ed25519() -> list[Row]:
     private = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
-    values = (private.public_key().public_bytes_raw(), DIGEST, private.sign(DIGEST))
-    setup = f"from ophion_boot.crypto import ed25519\nkey, message, signature = {values!r}"
-    call = "ed25519.verify(key, message, signature)"
+    key = private.public_key().public_bytes_raw()
+    signed = [(message, private.sign(message)) for message in _digests()]
+    setup = f"from ophion_boot.crypto import ed25519\nkey, signed = {(key, signed)!r}"
+    call = "ed25519.verify(key, *signed[n])"
     peer = (
         f"{setup}\nfrom ophion_boot.crypto.sha512 import sha512\nfrom pure25519_peer import verify",
-        "verify(key, message, signature, sha512)",
+        "verify(key, *signed[0], sha512)",
     )
     return [
-        Row("Ed25519, any key", setup, call, 14, peer),
+        Row("Ed25519, any key", setup, call, 14, peer, signatures=SIGNATURES),
         Row(
             "Ed25519, table of 6 KB",
             f"{setup}\ntable = ed25519.make_table(key)",
-            "ed25519.verify(key, message, signature, table)",
+            "ed25519.verify(key, *signed[n], table)",
             5.5,
             peer,
+            signatures=SIGNATURES,
         ),
-        Row("Ed25519, bytecode only", setup, call, 36, peer, viper=False),
+        Row("Ed25519, bytecode only", setup, call, 36, peer, viper=False, signatures=SIGNATURES),
     ]
 
 
 def _p256() -> list[Row]:
     private = ec.derive_private_key(int.from_bytes(bytes(range(1, 33)), "big"), ec.SECP256R1())
     key = private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-    # A fixed signature, so that two runs give the same numbers.
-    r, s = _ecdsa(private.private_numbers().private_value, 3**155, DIGEST)
-    values = (key, DIGEST, utils.encode_dss_signature(r, s))
-    private.public_key().verify(values[2], DIGEST, ec.ECDSA(utils.Prehashed(SHA256)))
-    setup = f"from ophion_boot.crypto import p256\nkey, digest, signature = {values!r}"
-    call = "p256.verify(key, digest, signature)"
+    signed = []
+    for digest in _digests():
+        # Signatures of our own making, so that two runs give the same numbers.
+        nonce = int.from_bytes(hashlib.sha256(digest).digest(), "big")
+        r, s = _ecdsa(private.private_numbers().private_value, nonce, digest)
+        signed.append((digest, utils.encode_dss_signature(r, s)))
+        private.public_key().verify(signed[-1][1], digest, ec.ECDSA(utils.Prehashed(SHA256)))
+    setup = f"from ophion_boot.crypto import p256\nkey, signed = {(key, signed)!r}"
+    call = "p256.verify(key, *signed[n])"
+    digest = signed[-1][0]
     peer = (
         "from starkbank_peer.curve import prime256v1 as curve\nfrom starkbank_peer.math import Math\n"
         "from starkbank_peer.point import Point\n"
-        f"key, digest, r, s = {(key, DIGEST, r, s)!r}\n"
+        f"key, digest, r, s = {(key, digest, r, s)!r}\n"
         "def verify():\n"
         "    q = Point(int.from_bytes(key[1:33], 'big'), int.from_bytes(key[33:], 'big'))\n"
         "    if not curve.contains(q): raise ValueError\n"
@@ -80,15 +116,16 @@ def _p256() -> list[Row]:
         "verify()",
     )
     return [
-        Row("ECDSA P-256, any key", setup, call, 18, peer),
+        Row("ECDSA P-256, any key", setup, call, 18, peer, signatures=SIGNATURES),
         Row(
             "ECDSA P-256, table of 4 KB",
             f"{setup}\ntable = p256.make_table(key)",
-            "p256.verify(key, digest, signature, table)",
+            "p256.verify(key, *signed[n], table)",
             8,
             peer,
+            signatures=SIGNATURES,
         ),
-        Row("ECDSA P-256, bytecode only", setup, call, 45, peer, viper=False),
+        Row("ECDSA P-256, bytecode only", setup, call, 45, peer, viper=False, signatures=SIGNATURES),
     ]
 
 

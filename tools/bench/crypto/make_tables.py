@@ -1,4 +1,4 @@
-"""Writes base_ed25519.py and base_p256.py, the generators' tables; test_crypto_tables.py checks them."""
+"""Writes the generators' tables: base_ed25519.py, base_p256.py, odd_p256.py. test_crypto_tables.py checks."""
 
 import sys
 import types
@@ -8,11 +8,12 @@ ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "bootloader/ophion_boot/crypto"
 sys.path.insert(0, str(ROOT / "bootloader"))
 # The modules that make the tables import them.
-for name in ("base_ed25519", "base_p256"):
+for name, table in (("base_ed25519", "TABLE"), ("odd_p256", "ODD")):
     empty = types.ModuleType(f"ophion_boot.crypto.{name}")
-    empty.__dict__["TABLE"] = b""
+    empty.__dict__[table] = b""
     sys.modules[empty.__name__] = empty
 
+from as_module import as_module  # noqa: E402
 from ophion_boot.crypto import ed25519, p256  # noqa: E402
 
 ED25519 = (
@@ -25,19 +26,14 @@ P256 = (
 )
 
 
-def source(about: str, table: bytes) -> str:
-    """The text of a module with one table."""
-    rows = [table[i : i + 24] for i in range(0, len(table), 24)]
-    lines = ['    b"' + "".join(f"\\x{byte:02x}" for byte in row) + '"' for row in rows]
-    return f'"""{about}"""\n\n# fmt: off\nTABLE = (\n' + "\n".join(lines) + "\n)\n"
-
-
 def main() -> None:
-    """Write both."""
+    """Write them."""
     about = "The comb table of Ed25519's generator (see `ed25519.comb_table`; a test makes it again)."
-    (FOLDER / "base_ed25519.py").write_text(source(about, ed25519.comb_table(*ED25519)))
-    about = "The table of P-256's generator: `p256.base_table` of it (a test makes it again)."
-    (FOLDER / "base_p256.py").write_text(source(about, p256.base_table(*P256)))
+    (FOLDER / "base_ed25519.py").write_text(as_module(about, {"TABLE": ed25519.comb_table(*ED25519)}))
+    about = "The comb table of P-256's generator (see `p256.comb_table`; a test makes it again)."
+    (FOLDER / "base_p256.py").write_text(as_module(about, {"TABLE": p256.comb_table(*P256)}))
+    about = "Odd multiples of P-256's generator (see `p256.odd_table`; a test makes them again)."
+    (FOLDER / "odd_p256.py").write_text(as_module(about, {"ODD": p256.odd_table(*P256)}))
 
 
 if __name__ == "__main__":

@@ -2,13 +2,14 @@
 
 The attribute values live here, as they live in the chip's heap (extmod/modbluetooth.c
 mp_bluetooth_gatts_db_*); links, ATT and advertising are the supervisor's. What the ESP32 does that
-surprises people is modelled on purpose and tested in tests/sim/test_traps_*.py. Central roles,
-pairing and L2CAP channels raise OSError(EOPNOTSUPP).
+surprises people is modelled on purpose and tested in tests/sim/test_traps_*.py. Central roles
+and L2CAP channels raise OSError(EOPNOTSUPP).
 """
 
 import binascii
 import errno
 import json
+import os
 import struct
 import sys
 
@@ -16,20 +17,12 @@ import ophion_messages as m
 import ophion_sim
 from micropython import const
 
-FLAG_BROADCAST = const(0x0001)
+# The only flags that the module has names for (extmod/modbluetooth.c).
 FLAG_READ = const(0x0002)
 FLAG_WRITE_NO_RESPONSE = const(0x0004)
 FLAG_WRITE = const(0x0008)
 FLAG_NOTIFY = const(0x0010)
 FLAG_INDICATE = const(0x0020)
-FLAG_AUTHENTICATED_SIGNED_WRITE = const(0x0040)
-FLAG_AUX_WRITE = const(0x0100)
-FLAG_READ_ENCRYPTED = const(0x0200)
-FLAG_READ_AUTHENTICATED = const(0x0400)
-FLAG_READ_AUTHORIZED = const(0x0800)
-FLAG_WRITE_ENCRYPTED = const(0x1000)
-FLAG_WRITE_AUTHENTICATED = const(0x2000)
-FLAG_WRITE_AUTHORIZED = const(0x4000)
 
 _IRQ_CENTRAL_CONNECT = const(1)
 _IRQ_CENTRAL_DISCONNECT = const(2)
@@ -37,6 +30,10 @@ _IRQ_GATTS_WRITE = const(3)
 _IRQ_GATTS_READ_REQUEST = const(4)
 _IRQ_GATTS_INDICATE_DONE = const(20)
 _IRQ_MTU_EXCHANGED = const(21)
+_IRQ_ENCRYPTION_UPDATE = const(28)
+_IRQ_GET_SECRET = const(29)
+_IRQ_SET_SECRET = const(30)
+_IRQ_PASSKEY_ACTION = const(31)
 
 _DEFAULT_BUFFER = const(20)  # MP_BLUETOOTH_DEFAULT_ATTR_LEN
 _MAX_SERVICES = const(8)  # MP_BLUETOOTH_MAX_SERVICES
@@ -46,6 +43,7 @@ _MAX_MTU = const(527)  # BLE_ATT_MTU_MAX
 _PREFERRED_MTU = const(256)
 _E2BIG = const(7)
 _ATT_NOT_FOUND = const(0x0A)
+_OUR_IRK = const(10)  # SECRET_TYPE_OUR_IRK (modbluetooth_nimble.c)
 
 
 class UUID:
@@ -141,6 +139,7 @@ class _Ble:
         self._indicating = set()
         self._mtu = _PREFERRED_MTU
         self._name = b"MPY ESP32"
+        self._security = {"bond": 0, "mitm": 0, "io": 3, "le_secure": 0}
         self._lent = bytearray(6)
 
     # Stack
@@ -155,6 +154,8 @@ class _Ble:
             link.call(m.BLE_ACTIVE, b"\x01")
             link.send(m.BLE_MTU, struct.pack("<H", self._mtu))
             link.send(m.BLE_NAME, self._name)
+            self._send_security()
+            self._load_irk()
         else:
             link.call(m.BLE_ACTIVE, b"\x00")
             link.forget_events()
@@ -198,8 +199,20 @@ class _Ble:
                 raise OSError(errno.EINVAL)
             self._mtu = value
             link.send(m.BLE_MTU, struct.pack("<H", value))
-        elif name not in ("addr_mode", "bond", "mitm", "io", "le_secure"):
+        elif name in self._security:
+            self._security[name] = int(value)
+            self._send_security()
+        elif name != "addr_mode":
             raise ValueError("unknown config param")
+
+    def _send_security(self):
+        values = [self._security[name] for name in ("bond", "mitm", "io", "le_secure")]
+        ophion_sim.link().send(m.BLE_SECURITY, bytes(values))
+
+    def _load_irk(self):
+        """The device's identity key, asked for when the radio is switched on (load_irk)."""
+        if self._call(_IRQ_GET_SECRET, (_OUR_IRK, 0, memoryview(b"irk"))) is None:
+            self._call(_IRQ_SET_SECRET, (_OUR_IRK, memoryview(b"irk"), memoryview(os.urandom(16))))
 
     # Advertising and connections
 
@@ -222,6 +235,19 @@ class _Ble:
             return False
         ophion_sim.link().send(m.BLE_DISCONNECT, struct.pack("<H", conn_handle))
         return True
+
+    def gap_pair(self, conn_handle):
+        """Ask the central to pair, or to encrypt with the bond that there is (a security request)."""
+        self._check()
+        if conn_handle not in self._connections:
+            raise OSError(errno.ENOTCONN)
+        ophion_sim.link().send(m.BLE_PAIR, struct.pack("<H", conn_handle))
+
+    def gap_passkey(self, conn_handle, action, passkey):
+        self._check()
+        if conn_handle not in self._connections:
+            raise OSError(errno.ENOTCONN)
+        ophion_sim.link().send(m.BLE_PASSKEY, struct.pack("<HBI", conn_handle, action, passkey))
 
     # GATT server
 
@@ -290,6 +316,14 @@ class _Ble:
             self._on_link(kind, payload)
         elif kind == m.MTU:
             self._call(_IRQ_MTU_EXCHANGED, struct.unpack("<HH", payload))
+        elif kind == m.ENCRYPTED:
+            conn, encrypted, authenticated, bonded, size = struct.unpack("<HBBBB", payload)
+            state = (conn, bool(encrypted), bool(authenticated), bool(bonded), size)
+            self._call(_IRQ_ENCRYPTION_UPDATE, state)
+        elif kind == m.PASSKEY:
+            self._call(_IRQ_PASSKEY_ACTION, struct.unpack("<HBI", payload))
+        elif kind == m.GET_SECRET or kind == m.SET_SECRET:
+            self._on_secret(kind, payload)
         elif kind == m.INDICATED:
             conn, handle, status = struct.unpack("<HHB", payload)
             self._indicating.discard(conn)
@@ -310,6 +344,19 @@ class _Ble:
         error = int(refused or 0) if value is not None else _ATT_NOT_FOUND
         data = value.get() if value is not None and not error else b""
         ophion_sim.link().send(m.READ_DONE, struct.pack("<IB", seq, error) + data)
+
+    def _on_secret(self, kind, payload):
+        """The handler answers at once; no key is a search, no value deletes. Memory is lent for the call."""
+        seq, secret, number = struct.unpack_from("<IBB", payload)
+        rest = memoryview(payload)[6:]
+        value = b""
+        if kind == m.GET_SECRET:
+            value = self._call(_IRQ_GET_SECRET, (secret, number, rest if len(rest) else None))
+            done = value is not None
+        else:
+            given = rest[number:]
+            done = self._call(_IRQ_SET_SECRET, (secret, rest[:number], given if len(given) else None))
+        ophion_sim.link().send(m.SECRET_DONE, struct.pack("<IB", seq, bool(done)) + bytes(value or b""))
 
     def _on_link(self, kind, payload):
         conn, addr_type, addr = struct.unpack("<HB6s", payload)
@@ -342,7 +389,7 @@ class _Ble:
         self._check()
         raise OSError(errno.EOPNOTSUPP)
 
-    gap_scan = gap_connect = gap_pair = gap_passkey = _unsupported
+    gap_scan = gap_connect = _unsupported
     gattc_discover_services = gattc_discover_characteristics = gattc_discover_descriptors = _unsupported
     gattc_read = gattc_write = gattc_exchange_mtu = _unsupported
     l2cap_listen = l2cap_connect = l2cap_disconnect = l2cap_send = l2cap_recvinto = _unsupported

@@ -33,6 +33,10 @@ BLE_UPDATE = 24  # <H value handle; data: to every subscriber
 BLE_DISCONNECT = 25  # <H connection
 WRITE_DONE = 26  # <I sequence number of the WRITE
 READ_DONE = 27  # <IB sequence number, ATT error or 0; value
+BLE_SECURITY = 28  # <BBBB bond, mitm, io, le_secure
+BLE_PAIR = 29  # <H connection: ask the central to pair
+BLE_PASSKEY = 30  # <HBI connection, action, number
+SECRET_DONE = 31  # <IB sequence number, found or done; value
 
 # To the chip. The first message is CONFIG: JSON about the board and this start.
 CONFIG = 63
@@ -44,6 +48,10 @@ WRITE = 68  # <IHH sequence number, connection, value handle; data
 READ = 69  # <IHH sequence number, connection, value handle
 CREDIT = 70  # <H notification buffers that are free again
 INDICATED = 71  # <HHB connection, value handle, status
+ENCRYPTED = 72  # <HBBBB connection, encrypted, authenticated, bonded, key size
+PASSKEY = 73  # <HBI connection, action, number
+GET_SECRET = 74  # <IBB sequence number, type, index; key, or nothing
+SET_SECRET = 75  # <IBB sequence number, type, length of the key; key; value, or nothing
 
 # machine.reset_cause() values (ports/esp32/modmachine.c); also the kind in RESET.
 POWER_ON = 1
