@@ -22,12 +22,12 @@ from ophion_boot.core.recovery import led
 from ophion_boot.core.runtime import Runtime
 from ophion_boot.core.sanity import Memory, Sanity
 from ophion_boot.core.smp_image import GROUP as IMAGE_GROUP
-from ophion_boot.core.smp_image import UPLOAD, Component, ImageGroup
+from ophion_boot.core.smp_image import Component, ImageGroup
 from ophion_boot.core.smp_ophion import GROUP as OPHION_GROUP
 from ophion_boot.core.smp_ophion import OphionGroup
 from ophion_boot.core.smp_os import GROUP as OS_GROUP
 from ophion_boot.core.smp_os import OsGroup
-from ophion_boot.core.smp_session import Session, SmpError
+from ophion_boot.core.smp_session import UPLOAD, Session, SmpError
 from ophion_boot.core.strategies import make
 from ophion_boot.core.trust import Trust
 from ophion_boot.core.trust_rules import Device as TrustDevice

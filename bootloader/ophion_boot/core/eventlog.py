@@ -10,6 +10,9 @@ from ophion_boot.fmt.cbor import decode_map, encode
 
 EVENTS_MAX = 16
 TEXT_MAX = 60
+REFUSALS_MAX = 8
+"""So many refusals between two resets are written to flash; anybody in range may cause them."""
+_REFUSED = "refused"
 _CELL = "log"
 
 
@@ -18,10 +21,13 @@ class EventLog:
 
     def __init__(self, cells) -> None:  # type: ignore[no-untyped-def]
         self._cells = cells
+        self._refusals = 0
+        self._loose: bytes | None = None  # newer than the cell, and not in flash
 
     def add(self, event: str, version: str = "", reason: str = "") -> None:
         """Append one event; the oldest go when there are more than 16 or no room. Costs one flash write.
 
+        Refusals above REFUSALS_MAX cost none: they can be read, and are written with the next other event.
         Never raises: a flash that cannot hold the log must not stop a boot or an update.
         """
         kept = self._load()
@@ -30,9 +36,15 @@ class EventLog:
         log.append({"n": number, "event": event, "version": version, "reason": reason[:TEXT_MAX]})
         totals[event] = totals.get(event, 0) + 1
         log = log[-EVENTS_MAX:]
+        if event == _REFUSED:
+            self._refusals += 1
+            if self._refusals > REFUSALS_MAX:
+                self._loose = encode({"log": log, "totals": totals})
+                return
         while log:
             try:
                 self._cells.store(_CELL, encode({"log": log, "totals": totals}))
+                self._loose = None
                 return
             except ValueError:
                 log = log[1:]
@@ -46,6 +58,7 @@ class EventLog:
         try:
             half = log[(len(log) + 1) // 2 :]
             self._cells.store(_CELL, encode({"log": half, "totals": _totals(kept)}))
+            self._loose = None
         except (OSError, ValueError):
             pass
 
@@ -58,7 +71,7 @@ class EventLog:
         return _totals(self._load())
 
     def _load(self) -> dict:
-        data = self._cells.load(_CELL)
+        data = self._loose or self._cells.load(_CELL)
         try:
             return decode_map(data) if data else {}
         except FormatError:

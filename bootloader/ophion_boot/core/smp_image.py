@@ -12,8 +12,6 @@ from ophion_boot.fmt.smp import Request
 from ophion_boot.fmt.trailer import PERM, REVERT
 
 GROUP = 1
-UPLOAD = 1 << 8 | 1
-"""(group, command) of a chunk."""
 _STATE = const(0)
 _UPLOAD = const(1)
 _ERASE = const(5)
@@ -217,12 +215,6 @@ class ImageGroup:
             raise refusal(_HASH_NOT_FOUND, "no image runs: this is recovery")
         self._confirm("by the host")
 
-    def take(self, request: Request, offset: int, data: bytes | memoryview) -> dict | None:
-        """The answer to a request with nothing but `offset` and `data`; None when `handle` has to tell it."""
-        if request.command != _UPLOAD or not request.write or not offset:
-            return None
-        return self._put(offset, data, None, b"")
-
     def _take_chunk(self, args: dict) -> dict:
         offset = argument(args, "off", int, required=True)
         if "image" in args or offset == 0:
@@ -233,9 +225,16 @@ class ImageGroup:
         data = argument(args, "data", _BYTES, b"")
         if offset == 0:
             _check_kind(component, data)
-        return self._put(offset, data, argument(args, "len", int), argument(args, "sha", _BYTES, b""))
+        return self.take(offset, data, argument(args, "len", int), argument(args, "sha", _BYTES, b""))
 
-    def _put(self, offset: int, data: bytes | memoryview, size: int | None, sha: bytes | memoryview) -> dict:
+    def take(
+        self,
+        offset: int,
+        data: bytes | memoryview,
+        size: int | None = None,
+        sha: bytes | memoryview = b"",
+    ) -> dict:
+        """Answer a chunk of the component that is being sent (Upload.chunk); raises SmpError."""
         component = self._sending
         try:
             answer = component.upload.chunk(offset, data, size, sha)

@@ -142,20 +142,19 @@ class Link:
         await self._request(ImageErase(), "the erase", SLOW_ANSWER_TIMEOUT_S)
 
     async def limits(self, window: int | None = None) -> Limits:
-        """How an upload may be sent to this device: one request at once unless it has buffers for more.
-
-        `window` lowers the number. One buffer is left for the answer: Zephyr takes it from the same pool.
-        """
+        """How an upload may be sent to this device: one request at once unless it tells of buffers."""
         try:
             answer: Any = await self._request(MCUMgrParametersRead(), "its buffers")
         except RefusedError:
             return Limits(self.buf_size, write=self._transport.mtu)
-        buffers = max(1, min(answer.buf_count - 1, self._transport.at_once))
-        return Limits(
-            min(answer.buf_size, self.buf_size),
-            buffers if window is None else min(buffers, window),
-            self._transport.mtu,
-        )
+        try:
+            await self.info()
+            ours = True
+        except RefusedError:
+            ours = False
+        size = min(answer.buf_size, self.buf_size)
+        at_once = self._transport.at_once if window is None else min(window, self._transport.at_once)
+        return Limits.of(size, answer.buf_count, self._transport.mtu, ours, at_once)
 
     async def upload(
         self, data: bytes, image: int = 0, digest: bytes = b"", window: int | None = None
