@@ -17,7 +17,7 @@ from ophion.package import parse_image
 from ophion.push import Link, PushOptions, push, scan, use_radio
 from ophion.push.events import Uploading
 from ophion.push.radio import transport_of
-from ophion.sim import Simulator
+from ophion.sim import RadioOptions, Simulator
 
 NAME = "ophion-sim"
 
@@ -213,6 +213,30 @@ async def test_a_reset_in_the_middle_of_the_upload_only_costs_time(shop):
         uploaded = next(event for event in events if event.kind == "uploaded")
         assert uploaded.sent == new.size - resumed.offset
         assert events[-1].kind == "confirmed"
+
+
+async def test_packets_that_the_device_loses_under_load_cost_time_and_no_byte(shop):
+    new = shop.image("2.0.0", extra=60_000)
+    # Five writes fill the device's host; more are dropped at once, as ESP-IDF drops them in the end.
+    async with shop.device(radio=RadioOptions(acl_buffers=10, acl_patience=0.0)) as sim:
+        dropped = []
+
+        async def note(event):
+            if isinstance(event, Uploading):
+                dropped.append(sim.dropped_packets)
+
+        events = await collect(new, on_event=note)
+        assert dropped[-1] > 0, "nothing was lost"
+        assert events[-1].kind == "confirmed" and events[-1].version == "2.0.0"
+
+
+async def test_one_request_at_once_can_be_asked_for(shop):
+    async with shop.device() as sim:
+        async with Link(NAME) as link:
+            assert (await link.limits()).window == 4
+            assert (await link.limits(1)).window == 1
+        events = await collect(shop.image("2.0.0", extra=20_000), PushOptions(window=1))
+        assert events[-1].kind == "confirmed" and sim.dropped_packets == 0
 
 
 async def test_a_device_that_stays_away_is_one_clear_error(shop):

@@ -58,8 +58,12 @@ class Area:
         for n in range(first, first + count):
             self._bdev.ioctl(_ERASE_BLOCK, n)
 
-    def blank(self, sector: int, start: int = 0) -> bool:
-        """True when every byte of the sector, from its byte `start` on, reads 0xff."""
+    def blank(self, sector: int, start: int = 0, buf: bytearray | memoryview | None = None) -> bool:
+        """True when every byte of the sector, from its byte `start` on, reads 0xff.
+
+        `buf` is read into, if it is lent: 256 bytes or a whole sector.
+        """
+        buf = buf or _read
         end = (sector + 1) * self.sector
         at = end - self.sector + start
         while at % _PIECE and at < end:
@@ -68,10 +72,10 @@ class Area:
                 return False
             at += 1
         while at < end:
-            self.read(at, _read)
-            if not _blank(_read, _PIECE):
+            self.read(at, buf)
+            if not _blank(buf, len(buf)):
                 return False
-            at += _PIECE
+            at += len(buf)
         return True
 
     def resume(self, at: int) -> tuple[int, int]:

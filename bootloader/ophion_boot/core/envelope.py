@@ -59,11 +59,11 @@ class EnvelopedArea(Area):
             if n < self._envelope:
                 self._area.erase(n)
 
-    def blank(self, sector: int, start: int = 0) -> bool:
+    def blank(self, sector: int, start: int = 0, buf: bytearray | memoryview | None = None) -> bool:
         """True when every byte of the payload sector, and for the first the envelope, reads 0xff."""
-        if sector == 0 and not self._area.blank(self._envelope):
+        if sector == 0 and not self._area.blank(self._envelope, buf=buf):
             return False
-        return sector >= self._envelope or self._area.blank(sector, start=start)
+        return sector >= self._envelope or self._area.blank(sector, start=start, buf=buf)
 
     def resume(self, at: int) -> tuple[int, int]:
         """As an Area's, in bytes of the image; 0 when header and envelope have to be written anew."""

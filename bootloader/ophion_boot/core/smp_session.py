@@ -12,6 +12,8 @@ from ophion_boot.fmt.chunk import Chunk, OffsetResponse
 from ophion_boot.fmt.smp import HEADER_BYTES, Request
 
 _IMAGE = const(1)
+UPLOAD = _IMAGE << 8 | 1
+"""What `Session.before` is after a chunk of an upload."""
 _EUNKNOWN = const(1)
 _EINVAL = const(3)
 _EMSGSIZE = const(7)
@@ -54,6 +56,7 @@ class Session:
 
     `on_refusal(reason)` is told of every refused write, so that the reason can be read later.
     `access` (core/access.py; None: everybody may do everything) is asked before anything is looked at.
+    `requests` and `refused` count; `before` is group << 8 | command of the request before this one.
     """
 
     def __init__(self, groups: dict, buf_size: int, on_refusal=None, access=None) -> None:  # type: ignore[no-untyped-def]
@@ -65,6 +68,16 @@ class Session:
         self._request = Request(bytes(HEADER_BYTES))
         self._chunk = Chunk()
         self._offset = OffsetResponse()
+        self._idle = [groups[number].idle for number in groups if hasattr(groups[number], "idle")]
+        self._last = self.before = 0
+        self.requests = self.refused = 0
+
+    def idle(self) -> None:
+        """Nobody asks anything at the moment: groups do a piece of what can be done ahead, one flash
+        operation at most."""
+        for work in self._idle:
+            if work():
+                return
 
     def handle(self, data: bytes | memoryview, link: object = None) -> bytes | memoryview | None:
         """The response to the request `data` (memoryview of one whole packet), or None for bytes
@@ -73,6 +86,10 @@ class Session:
         `link` is what the road calls its peer, by a name that no other road of the device uses. A road
         that has an end of its links tells `closed`.
         """
+        if self._chunk.find(data):
+            response = self._take(data, link)
+            if response is not None:
+                return response
         request = self._request
         try:
             request.parse(data)
@@ -80,11 +97,35 @@ class Session:
             return None
         if request.length != len(data) - HEADER_BYTES:
             return None
-        return self._response(request, self._answer(request, data, link))
+        self._count(request.group << 8 | request.command)
+        return self._encoded(request, self._answer(request, data[HEADER_BYTES:], link))
 
-    def _response(self, request: Request, answer: dict) -> bytes | memoryview:
+    def _take(self, packet: bytes | memoryview, link: object) -> bytes | memoryview | None:
+        """The response to the chunk that was found in `packet`; None for the first of an upload."""
+        chunk = self._chunk
+        images = self._groups.get(_IMAGE)
+        if images is None or not chunk.offset:
+            return None
+        self._count(UPLOAD)
+        try:
+            if self.access:
+                self._request.parse(packet)
+                self.access.check(self._request, link)
+            answer = images.take(chunk.offset, chunk.data)
+        except (SmpError, OSError, ValueError) as e:
+            self._request.parse(packet)
+            answer = self._failed(self._request, e)
         if len(answer) == 1 and "off" in answer:
-            return self._offset.fill(request, answer["off"])
+            return self._offset.fill(packet, answer["off"])
+        self._request.parse(packet)
+        return self._encoded(self._request, answer)
+
+    def _count(self, code: int) -> None:
+        self.requests += 1
+        self.before = self._last
+        self._last = code
+
+    def _encoded(self, request: Request, answer: dict) -> bytes:
         response = request.response(encode(answer))
         if len(response) > self._buf_size:
             response = request.response(encode({"rc": _EMSGSIZE}))
@@ -99,33 +140,32 @@ class Session:
         """True when the road should end `link`."""
         return self.access is not None and self.access.unwelcome(link)
 
-    def _answer(self, request: Request, packet: bytes | memoryview, link: object) -> dict:
+    def _answer(self, request: Request, payload: bytes | memoryview, link: object) -> dict:
         access = self.access
         try:
             if access:
                 access.check(request, link)
-            group = self._groups.get(request.group)
-            chunk = self._chunk
-            if request.group == _IMAGE and group and chunk.find(packet):
-                answer = group.take(request, chunk.offset, chunk.data)
-                if answer:
-                    return answer
-            args = decode_map(packet[HEADER_BYTES:])
+            args = decode_map(payload)
             if access and access.takes(request):
                 return access.handle(request, args, link)
+            group = self._groups.get(request.group)
             if group is None:
                 raise not_supported(request)
             return group.handle(request, args)
-        except FormatError as e:
-            return self._refuse(request, SmpError(_EINVAL, str(e)))
-        except SmpError as e:
-            return self._refuse(request, e)
-        except OSError as e:
-            return self._refuse(request, SmpError(_EUNKNOWN, "flash error: %s" % e))
-        except ValueError as e:
-            return self._refuse(request, SmpError(_EUNKNOWN, str(e)))
+        except (SmpError, OSError, ValueError) as e:
+            return self._failed(request, e)
+
+    def _failed(self, request: Request, error: Exception) -> dict:
+        if isinstance(error, FormatError):
+            error = SmpError(_EINVAL, str(error))
+        elif isinstance(error, OSError):
+            error = SmpError(_EUNKNOWN, "flash error: %s" % error)
+        elif not isinstance(error, SmpError):
+            error = SmpError(_EUNKNOWN, str(error))
+        return self._refuse(request, error)
 
     def _refuse(self, request: Request, error: SmpError) -> dict:
+        self.refused += 1
         if request.write and self._on_refusal and error.group is not None:
             self._on_refusal(error.reason)
         if request.version == 0:

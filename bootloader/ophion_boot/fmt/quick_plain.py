@@ -24,12 +24,14 @@ def crc16(data: bytes | bytearray | memoryview, start: int, size: int) -> int:
 
 
 def find_chunk(packet: bytes | memoryview, size: int, found) -> int:  # type: ignore[no-untyped-def]
-    """1 when the SMP packet of `size` bytes has the payload {"off", "data"} and nothing else, in any order.
+    """1 when the SMP packet of `size` bytes is an upload request with {"off", "data"}, in any order.
 
     `found` (array of three words) is then offset, first byte of the data in the packet, and its length. 0 for
     anything else that may be right or wrong: the decoder tells. The offset is below 2**30.
     """
-    if size < 9 or packet[8] not in (0xA2, 0xBF):
+    if size < 9 or packet[0] & 0xF7 != 2 or bytes(packet[2:6]) != (size - 8).to_bytes(2, "big") + b"\0\1":
+        return 0
+    if packet[7] != 1 or packet[8] not in (0xA2, 0xBF):
         return 0
     at = 9
     off = length = -1
@@ -63,3 +65,17 @@ def find_chunk(packet: bytes | memoryview, size: int, found) -> int:  # type: ig
         return 0
     found[0], found[2] = off, length
     return 1
+
+
+def fill_offset(out: bytearray, packet: bytes | memoryview, offset: int) -> int:
+    """Make `out` the response {"off": `offset`} to the request `packet`, but for bytes that never change.
+
+    Those are 2, a zero, and from the header on the map and its key. Returns how many bytes the number takes.
+    """
+    out[0] = packet[0] | 1
+    out[4:8] = packet[4:8]
+    wide = 0 if offset < 24 else 1 if offset < 256 else 2 if offset < 65536 else 4
+    out[13] = offset if not wide else 24 + (wide >> 1)
+    out[14 : 14 + wide] = offset.to_bytes(wide, "big") if wide else b""
+    out[3] = 6 + wide
+    return 1 + wide

@@ -69,13 +69,16 @@ def crc16(data: ptr8, crc: int, size: int) -> int:
 @micropython.viper
 def find_chunk(packet: ptr8, value: int, found) -> int:
     base = int(packet)
-    packet = ptr8(base + 9)
     end = base + value
-    if value < 9:
+    # A write of group 1, command 1, in a version that is known, as long as it says.
+    if value < 9 or packet[0] & 0xF7 != 2 or (packet[2] << 8 | packet[3]) != value - 8:
         return 0
-    pairs = int(ptr8(base)[8])
+    if packet[4] or packet[5] != 1 or packet[7] != 1:
+        return 0
+    pairs = int(packet[8])
     if pairs != 0xA2 and pairs != 0xBF:
         return 0
+    packet = ptr8(base + 9)
     off = -1
     data = 0
     length = -1
@@ -130,3 +133,33 @@ def find_chunk(packet: ptr8, value: int, found) -> int:
     out[1] = data
     out[2] = length
     return 1
+
+
+@micropython.viper
+def fill_offset(out: ptr8, packet: ptr8, offset: int) -> int:
+    out[0] = packet[0] | 1
+    out[4] = packet[4]
+    out[5] = packet[5]
+    out[6] = packet[6]
+    out[7] = packet[7]
+    size = 1
+    if offset < 24:
+        out[13] = offset
+    elif offset < 256:
+        out[13] = 24
+        out[14] = offset
+        size = 2
+    elif offset < 65536:
+        out[13] = 25
+        out[14] = offset >> 8
+        out[15] = offset
+        size = 3
+    else:
+        out[13] = 26
+        out[14] = offset >> 24
+        out[15] = offset >> 16
+        out[16] = offset >> 8
+        out[17] = offset
+        size = 5
+    out[3] = size + 5
+    return size

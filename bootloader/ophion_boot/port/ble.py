@@ -131,6 +131,13 @@ class BleServer:
         except OSError:
             return False
 
+    def rename(self, name: str) -> None:
+        """Advertise as `name` from now on; who is connected stays."""
+        self._name = name
+        self._ble.config(gap_name=name)
+        self._adv, self._scan = advertising(name, bluetooth.UUID(_SERVICE))
+        self._advertise = not self.connected()
+
     def renew(self) -> None:
         """Take the radio's handler back and advertise anew, whatever the application did with them."""
         if self.present() and not self.connected():
@@ -170,6 +177,8 @@ class BleServer:
     def _answer(self) -> None:
         request = self._inbox.take()
         if request is None:
+            if not self._inbox.partial():
+                self._session.idle()
             return
         central = self._inbox.tag()
         response = None

@@ -25,9 +25,12 @@ ANSWER_TIMEOUT_S = 3.0
 """Longer than a device keeps half a request (2 s): what is sent after it begins anew there."""
 SLOW_ANSWER_TIMEOUT_S = 40.0
 """For the first and the last chunk: a device may erase flash or hash the image before it answers."""
+OPHION_SLOW_S = 10.0
+"""For these of a device that erases as it goes."""
 _NEVER_S = 3600.0  # the client's own clock: the one that counts is here
-_SILENCES_MAX = 3
+_SILENCES_MAX = 5
 _GROW_AFTER = 32
+_UNIT = 32  # the most that a flash programs at once (with encryption): a chunk of whole units does not wait
 
 
 class Requester(Protocol):
@@ -40,11 +43,24 @@ class Requester(Protocol):
 @dataclass(frozen=True)
 class Limits:
     """What a device takes: requests of `packet` bytes, `window` of them at once; they travel in writes of
-    `write` bytes (0: each in one piece)."""
+    `write` bytes (0: each in one piece). The first and the last chunk may take `slow_s` to be answered."""
 
     packet: int
     window: int = 1
     write: int = 0
+    slow_s: float = SLOW_ANSWER_TIMEOUT_S
+
+    @classmethod
+    def of(
+        cls, buf_size: int, buf_count: int, write: int, ours: bool = False, window: int | None = None
+    ) -> Limits:
+        """For a device with such buffers (SMP, MCUmgr parameters); `window` may lower what they allow.
+
+        One is left for the answer, which Zephyr takes from the same pool; not so if the device is `ours`.
+        """
+        most = max(1, buf_count - (not ours))
+        count = most if window is None else max(1, min(most, window))
+        return cls(buf_size, count, write, OPHION_SLOW_S if ours else SLOW_ANSWER_TIMEOUT_S)
 
 
 @dataclass
@@ -139,7 +155,7 @@ class Uploader:
         slow = any(chunk.start == 0 or chunk.end == len(self._data) for chunk in self._flight)
         await asyncio.wait(
             [chunk.answer for chunk in self._flight],
-            timeout=SLOW_ANSWER_TIMEOUT_S if slow else ANSWER_TIMEOUT_S,
+            timeout=self._limits.slow_s if slow else ANSWER_TIMEOUT_S,
             return_when=asyncio.FIRST_COMPLETED,
         )
         missing = next((i for i, chunk in enumerate(self._flight) if chunk.answer.done()), None)
@@ -195,7 +211,9 @@ class Uploader:
         whole = self._limits.packet
         if size < 1:
             raise SMPUploadError(f"no data fits in a request of {whole} bytes")
-        # With writes that are all of one length a device could not tell that one of them is missing.
-        if size > 1 and self._limits.write and whole > self._limits.write and not whole % self._limits.write:
-            size -= 1
+        if size > _UNIT:
+            size -= size % _UNIT
+            # With writes that are all of one length a device could not tell that one of them is missing.
+            if self._limits.write and not (whole - room + size + 2) % self._limits.write:
+                size -= _UNIT
         return ImageUploadWrite(off=start, data=self._data[start : start + size], **first)
