@@ -164,6 +164,8 @@ class DeltaBaseRead(_ReadRequest):
 class RecoveryResponse(_WriteResponse):
     """The device will restart into recovery."""
 
+    # Nothing is in it: a refusal must not pass for it.
+    model_config = ConfigDict(extra="forbid", frozen=True)
     _COMMAND_ID = 2
 
 
