@@ -43,7 +43,8 @@ qemu: $(STAMP) ## Build MicroPython for QEMU's RISC-V machine, once (tools/qemu)
 	$(PYTHON) tools/qemu build
 
 .PHONY: fuzz
-fuzz: $(STAMP) ## Fuzz the device's cryptography against OpenSSL and ecdsa (ARGS="--seconds 600")
+fuzz: $(STAMP) ## Fuzz the SMP service, and the cryptography against OpenSSL and ecdsa (ARGS="--seconds 600")
+	$(PYTHON) tools/fuzz/smp.py $(ARGS)
 	$(PYTHON) tools/fuzz/crypto.py $(ARGS)
 
 .PHONY: format

@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "ophion_boot.core": (*_CORE, "ophion_boot.crypto"),
     "ophion_boot.port": (*_CORE, "ophion_boot.port"),
     "ophion_boot.main": ("ophion_boot", "ophion_layout"),
+    "ophion_boot.service": ("ophion_boot",),
     "ophion.build": ("ophion.build", "ophion.keys", *_HELPERS, *_CORE, "ophion_boot.crypto"),
     "ophion.keys": ("ophion.keys", *_HELPERS, "ophion_boot.fmt"),
     "ophion.sign": ("ophion.sign", "ophion.keys", *_HELPERS, "ophion_boot.fmt"),

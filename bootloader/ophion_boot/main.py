@@ -27,7 +27,7 @@ from ophion_boot.core.smp_ophion import GROUP as OPHION_GROUP
 from ophion_boot.core.smp_ophion import OphionGroup
 from ophion_boot.core.smp_os import GROUP as OS_GROUP
 from ophion_boot.core.smp_os import OsGroup
-from ophion_boot.core.smp_session import Session
+from ophion_boot.core.smp_session import UPLOAD, Session, SmpError
 from ophion_boot.core.strategies import make
 from ophion_boot.core.trust import Trust
 from ophion_boot.core.trust_rules import Device as TrustDevice
@@ -51,6 +51,8 @@ class Device:
         self.board = board
         self.layout = layout
         self.log = EventLog(board.cells)
+        self.settings = _settings(board, layout)
+        self._settle()
         memory = Memory(board.rtc_memory, board.cells, self.log.trim)
         self.sanity = Sanity(memory, layout["health"], time)
         self._buf = bytearray(layout["sector"])
@@ -63,6 +65,7 @@ class Device:
         self.recovery = False
         self.recovery_asked = False
         self.watchdog = None
+        self.battery: dict = {}
 
     def decide(self) -> Boot:
         """Choose what this boot runs; what the last run left is read once and cleared."""
@@ -130,25 +133,48 @@ class Device:
 
     def server(self, notify=None):  # type: ignore[no-untyped-def]
         """The SMP service of this device over what its board has, not started."""
-        inbox = Inbox(_BUF_COUNT, _BUF_SIZE)
-        reset = _Later()
-        groups = {
-            OS_GROUP: OsGroup(inbox, reset),
-            IMAGE_GROUP: ImageGroup(self._components(), self.verifier, self.confirm),
-            OPHION_GROUP: OphionGroup(self.info(), self.log, reset, self.verifier.trust, self.on_trial),
-        }
+        from ophion_boot.service import Service
+
+        images = ImageGroup(self._components(), self.verifier, self.confirm)
+        service = Service(self, images, _BUF_SIZE)
+        more = service.os()
+        reads = service.reads()
+        groups = service.groups()
+        groups[IMAGE_GROUP] = images
         access = _access(self.board, self.layout)
-        session = Session(groups, _BUF_SIZE, lambda reason: self.log.add("refused", "", reason), access)
         bonds = _bonds(self.board, self.layout, self.log)
-        server = self.board.server(self.layout["name"], inbox, session, self.restart, notify, bonds)
-        reset.server = server
-        return server
+
+        def road(limits, make):  # type: ignore[no-untyped-def]
+            """A server with a Session of its own; `limits` is its Inbox, or what stands for one."""
+            reset = _Reset(self, images)
+            own = dict(groups)
+            own[OS_GROUP] = OsGroup(limits, reset, self.strategy.name, more)
+            own[OPHION_GROUP] = OphionGroup(
+                self.info(), self.log, reset, self.verifier.trust, self.on_trial, reads
+            )
+            session = Session(own, _BUF_SIZE, lambda reason: self.log.add("refused", "", reason), access)
+            reset.session = session
+            reset.server = make(limits, session, reset.restart)
+            service.own.append((session, limits))
+            return reset.server
+
+        def main_road(inbox, session, restart):  # type: ignore[no-untyped-def]
+            return self.board.server(self.layout["name"], inbox, session, restart, notify, bonds)
+
+        return service.roads(road(Inbox(_BUF_COUNT, _BUF_SIZE), main_road), road)
+
+    def _settle(self) -> None:
+        """What was set stands in for the layout's own values; the time of a reset from the next start on."""
+        if self.settings is not None:
+            self.layout["name"] = self.settings.values["ophion/name"]
+            self.layout["health"]["period_s"] = self.settings.values["ophion/period_s"]
 
     def _components(self) -> list[Component]:
         """What can be updated, by image number."""
         progress = Progress(self.board.cells, self.log.trim)
         upload = Upload(self.strategy, self._buf, self.verifier, 0, progress)
-        found = [Component(self.strategy, upload, not self.recovery, _ROMFS_MAGIC)]
+        bootable = self.boot.image is not None
+        found = [Component(self.strategy, upload, not self.recovery, _ROMFS_MAGIC, "", bootable)]
         if self.runtime:
             upload = Upload(self.runtime, self._buf, self.verifier, 1, progress)
             found.append(
@@ -203,13 +229,42 @@ def _bonds(board, layout: dict, log: EventLog):  # type: ignore[no-untyped-def]
     return Bonds(board.cells, log.trim)
 
 
-class _Later:
-    """The reset of a server that is known only after this was passed on."""
+def _settings(board, layout: dict):  # type: ignore[no-untyped-def]
+    """What an operator has set on a board that lets him; None elsewhere."""
+    if "settings" not in layout["smp"]:
+        return None
+    from ophion_boot.core.settings import Settings
+
+    return Settings(board.cells, layout)
+
+
+class _Reset:
+    """The reset of one road, whose `server` and `session` are known only after this was passed on.
+
+    A client that resets right after the last chunk of an upload wants that image to run, and has no other
+    way to say so (smpmgr's upgrade): it is tried as if it had been asked for.
+    """
 
     server = None
+    session: Session = None  # type: ignore[assignment]
+
+    def __init__(self, device: Device, images: ImageGroup) -> None:
+        self._device = device
+        self._images = images
+        self._try = False
 
     def __call__(self, boot_mode: int) -> None:
+        self._try = boot_mode == 0 and self.session.before == UPLOAD
         self.server.request_reset(boot_mode)  # type: ignore[attr-defined]
+
+    def restart(self, boot_mode: int) -> None:
+        """The answer is out, and there is time for what it may take."""
+        if self._try:
+            try:
+                self._images.try_uploaded()
+            except SmpError as e:
+                self._device.log.add("refused", "", e.reason)
+        self._device.restart(boot_mode)
 
 
 def start() -> None:

@@ -6,11 +6,14 @@
     ...
     ophion_app.confirm()                      # this version works: let it stay
 
+A program without asyncio calls `ophion_app.poll(ms)` in its loop instead of sleeping.
+
 Without `confirm()` an update is on trial: after a few boots the version before it comes back. While
-`serve()` runs it also tells the bootloader that updates get through (`ophion_app.health`).
+it serves it also tells the bootloader that updates get through (`ophion_app.health`).
 """
 
 import asyncio
+import time
 
 from ophion_boot import main as _boot
 
@@ -18,7 +21,7 @@ from ophion_app import health
 
 _POLL_MS = 20
 
-_server = None
+_service: tuple = ()  # (server, health.Watch) while updates are served
 
 
 def version() -> str:
@@ -56,17 +59,59 @@ def events() -> list[dict]:
 
 def reachable() -> bool:
     """True when the update service of this application can be found or is in use."""
-    return _server is not None and _server.reachable()
+    return bool(_service) and _service[0].reachable()
+
+
+def battery(percent: int, millivolts: int = 0) -> None:
+    """Tell hosts how full the battery is, 0 to 100, and its voltage if it is known; call it as it changes."""
+    _boot.device.battery = {"percent": percent, "mv": millivolts} if millivolts else {"percent": percent}
+
+
+def poll(ms: int = 0) -> None:
+    """Serve updates from a plain loop: do what is due, and go on for `ms` milliseconds, instead of a sleep.
+
+        while True:
+            measure()
+            ophion_app.feed()
+            ophion_app.poll(1000)
+
+    The first call starts the service, `stop()` ends it. A program that calls it rarely is updated slowly.
+    """
+    if not _service:
+        _start(None)
+    server, watch = _service
+    end = time.ticks_add(time.ticks_ms(), ms)
+    while True:
+        server.poll()
+        watch()
+        if time.ticks_diff(end, time.ticks_ms()) <= 0:
+            return
+        if not server.busy():
+            time.sleep_ms(1)
+
+
+def stop() -> None:
+    """End the service that `poll` started."""
+    global _service
+    if _service:
+        server = _service[0]
+        _service = ()
+        health.report(False)
+        server.stop()
+
+
+def _start(notify) -> None:  # type: ignore[no-untyped-def]
+    global _service
+    server = _boot.device.server(notify)
+    server.start()
+    _service = server, health.Watch(server)
 
 
 async def serve() -> None:
-    """Serve updates while the application runs; ends only when cancelled."""
-    global _server
+    """Serve updates while the application runs (asyncio); ends only when cancelled."""
     flag = asyncio.ThreadSafeFlag()
-    server = _boot.device.server(flag.set)
-    server.start()
-    _server = server
-    watch = health.Watch(server)
+    _start(flag.set)
+    server, watch = _service
     ticks = asyncio.create_task(_tick(flag))
     try:
         while True:
@@ -78,9 +123,7 @@ async def serve() -> None:
                 await flag.wait()
     finally:
         ticks.cancel()
-        _server = None
-        health.report(False)
-        server.stop()
+        stop()
 
 
 async def _tick(flag: "asyncio.ThreadSafeFlag") -> None:

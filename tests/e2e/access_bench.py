@@ -67,6 +67,7 @@ async def everything_is_refused(sim, link, image):
     """Commands that change something, or tell more than a stranger needs: the device stays as it is."""
     before = slots(sim), [start.reason for start in sim.resets]
     await refused(link.images())
+    await refused(link.log())
     await refused(link.trust())
     await refused(link.test(image.hash))
     await refused(link.confirm())

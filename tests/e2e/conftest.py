@@ -1,11 +1,13 @@
 """Rig of the end-to-end tests: the real bootloader on real MicroPython, real images, a real radio stack."""
 
+import asyncio
 import contextlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from bleak import BleakClient, BleakScanner
 from ophion.build import build, new_app
 from ophion.build.boards import board_layout
 from ophion.build.layout import load_layout
@@ -16,10 +18,38 @@ from ophion.sign import Dependency, SignOptions, sign
 from ophion.sim import Simulator
 from ophion.sim.firmware import runtime_image
 from ophion.versions import parse_version
+from ophion_boot.fmt.cbor import decode_map, encode
+from ophion_boot.fmt.smp import pack_request
 
 # Appended, as the shared tests are: helpers of several files.
 sys.path.append(str(Path(__file__).parent))
 NAME = "e2e-device"
+SERVICE = "8d53dc1d-1db7-4cd3-868b-8a527460aa84"
+CHARACTERISTIC = "da2e7828-fbce-4e01-ae9e-261174997c48"
+
+
+class Raw:
+    """The characteristic itself: bytes written, responses as they come."""
+
+    def __init__(self, client):
+        self._client = client
+        self._answers = asyncio.Queue()
+        self._data = b""
+
+    def heard(self, _, data):
+        self._data += bytes(data)
+        while len(self._data) >= 8 and len(self._data) >= 8 + int.from_bytes(self._data[2:4], "big"):
+            end = 8 + int.from_bytes(self._data[2:4], "big")
+            self._answers.put_nowait(self._data[:end])
+            self._data = self._data[end:]
+
+    async def write(self, data):
+        await self._client.write_gatt_char(CHARACTERISTIC, data, response=False)
+
+    async def answer(self, seconds=5):
+        """(sequence number, body) of the next response; TimeoutError when none comes."""
+        answer = await asyncio.wait_for(self._answers.get(), seconds)
+        return answer[6], decode_map(answer[8:])
 
 
 class Bench:
@@ -93,6 +123,24 @@ class Bench:
         finally:
             await sim.stop()
             print("\n".join(sim.console))
+
+    @contextlib.asynccontextmanager
+    async def raw(self):
+        """A connection to the device as a Raw."""
+        found = await BleakScanner.find_device_by_filter(
+            lambda _, data: SERVICE in data.service_uuids, timeout=5
+        )
+        assert found is not None, "the service is not in the advertising data"
+        assert found.name == NAME, "the name comes with the scan response"
+        async with BleakClient(found) as client:
+            link = Raw(client)
+            await client.start_notify(CHARACTERISTIC, link.heard)
+            yield link
+
+    @staticmethod
+    def echo(seq, text):
+        """The request for an echo of `text`."""
+        return pack_request(1, True, 0, seq, 0, encode({"d": text}))
 
     def run(self, *words):
         """Run a command of the environment; returns (exit code, output)."""

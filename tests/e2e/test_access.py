@@ -1,6 +1,7 @@
 """Who may update a device by token: the operator, strangers, replays, floods."""
 
 import asyncio
+import contextlib
 import json
 
 import pytest
@@ -158,6 +159,54 @@ async def test_a_stranger_between_two_visits_of_the_operator_changes_nothing(ben
         events = await update(bench, new, access)
         uploaded = next(event for event in events if event.kind == "uploaded")
         assert uploaded.sent < uploaded.total, "the upload went on where it was left"
+
+
+ADVERTISES_ALWAYS = """
+import asyncio
+import bluetooth
+import ophion_app
+
+async def main():
+    service = asyncio.create_task(ophion_app.serve())
+    await asyncio.sleep_ms(300)
+    ophion_app.confirm()
+    while True:
+        ophion_app.feed()
+        try:
+            bluetooth.BLE().gap_advertise(50_000)
+        except OSError:
+            pass
+        await asyncio.sleep_ms(100)
+
+asyncio.run(main())
+"""
+
+
+async def test_two_centrals_at_once_are_two_peers(bench, keys):
+    # Whose application advertises on while somebody is connected can have two; handles are used again.
+    old, new = bench.image("1.0.0", ADVERTISES_ALWAYS), bench.image("1.1.0", asset=3000)
+    async with bench.device(old.image, board(bench, "token")) as sim:
+        async with Link(NAME, access=Access(keys.operator)) as operator:
+            assert await operator.images()
+            stranger = Link(NAME)
+            async with stranger_on(sim, stranger):
+                await everything_is_refused(sim, stranger, new)
+                await operator.close()
+                await everything_is_refused(sim, stranger, new)
+                async with Link(NAME) as third:  # has the handle that was the operator's
+                    await everything_is_refused(sim, third, new)
+        await update(bench, new, Access(keys.operator))
+
+
+@contextlib.asynccontextmanager
+async def stranger_on(sim, link):
+    """`link`, connected over the radio of another computer."""
+    with another_computer(sim):
+        await link.__aenter__()
+    try:
+        yield
+    finally:
+        await link.close()
 
 
 async def test_recovery_obeys_too(bench, keys):

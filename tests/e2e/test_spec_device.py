@@ -1,91 +1,48 @@
 """Rules of SPEC.md 6 and 7 that only a whole device shows: half requests, what it tells, recovery."""
 
 import asyncio
-import contextlib
 
 import pytest
-from bleak import BleakClient, BleakScanner
 from ophion.build.boards import board_layout
 from ophion.push import Link, use_radio
 from ophion.sim import Simulator
-from ophion_boot.fmt.cbor import decode_map, encode
+from ophion_boot.fmt.cbor import encode
 from ophion_boot.fmt.smp import pack_request
 
 NAME = "e2e-device"
-SERVICE = "8d53dc1d-1db7-4cd3-868b-8a527460aa84"
-CHARACTERISTIC = "da2e7828-fbce-4e01-ae9e-261174997c48"
 RECOVERY_S = 1
-
-
-class Raw:
-    """The characteristic itself: bytes written, responses as they come."""
-
-    def __init__(self, client):
-        self._client = client
-        self._answers = asyncio.Queue()
-        self._data = b""
-
-    def heard(self, _, data):
-        self._data += bytes(data)
-        while len(self._data) >= 8 and len(self._data) >= 8 + int.from_bytes(self._data[2:4], "big"):
-            end = 8 + int.from_bytes(self._data[2:4], "big")
-            self._answers.put_nowait(self._data[:end])
-            self._data = self._data[end:]
-
-    async def write(self, data):
-        await self._client.write_gatt_char(CHARACTERISTIC, data, response=False)
-
-    async def answer(self, seconds=5):
-        """(sequence number, body) of the next response; TimeoutError when none comes."""
-        answer = await asyncio.wait_for(self._answers.get(), seconds)
-        return answer[6], decode_map(answer[8:])
-
-
-@contextlib.asynccontextmanager
-async def raw():
-    found = await BleakScanner.find_device_by_filter(lambda _, data: SERVICE in data.service_uuids, timeout=5)
-    assert found is not None, "the service is not in the advertising data"
-    assert found.name == NAME, "the name comes with the scan response"
-    async with BleakClient(found) as client:
-        link = Raw(client)
-        await client.start_notify(CHARACTERISTIC, link.heard)
-        yield link
-
-
-def echo(seq, text):
-    return pack_request(1, True, 0, seq, 0, encode({"d": text}))
 
 
 async def test_half_a_request_is_forgotten_after_silence_and_at_a_disconnect(bench):
     async with bench.device(bench.image("1.0.0").image) as sim:
         await sim.wait_console("e2e 1.0.0")
-        async with raw() as link:
-            request = echo(1, "in two writes")
+        async with bench.raw() as link:
+            request = bench.echo(1, "in two writes")
             await link.write(request[:10])
             await link.write(request[10:])
             assert await link.answer() == (1, {"r": "in two writes"})
-            await link.write(echo(2, "the rest never comes")[:15])
+            await link.write(bench.echo(2, "the rest never comes")[:15])
             await asyncio.sleep(2.3)
-            await link.write(echo(3, "after silence"))
+            await link.write(bench.echo(3, "after silence"))
             assert await link.answer() == (3, {"r": "after silence"})
             # Without the silence the next bytes are taken for the rest of it.
-            await link.write(echo(4, "x" * 100)[:15])
-            await link.write(echo(5, "at once"))
+            await link.write(bench.echo(4, "x" * 100)[:15])
+            await link.write(bench.echo(5, "at once"))
             with pytest.raises(asyncio.TimeoutError):
                 await link.answer(0.5)
-        async with raw() as link:
-            await link.write(echo(6, "after a new connection"))
+        async with bench.raw() as link:
+            await link.write(bench.echo(6, "after a new connection"))
             assert await link.answer() == (6, {"r": "after a new connection"})
 
 
 async def test_what_a_device_tells_of_itself(bench):
     async with bench.device(bench.image("1.0.0").image) as sim:
         await sim.wait_console("e2e 1.0.0")
-        async with raw() as link:
+        async with bench.raw() as link:
             await link.write(pack_request(1, False, 64, 7, 0, encode({})))
             seq, info = await link.answer()
             assert seq == 7
-            assert sorted(info) == ["boot", "hw", "mode", "name", "runtime", "strategy"]
+            assert sorted(info) == ["access", "boot", "hw", "mode", "name", "runtime", "strategy"]
             assert (info["name"], info["hw"], info["strategy"], info["mode"]) == (
                 NAME,
                 "sim",

@@ -247,3 +247,47 @@ def test_the_board_names_its_port_or_is_the_simulated_one(tmp_path):
     assert made["LAYOUT"]["port"] == "qemu"
     with pytest.raises(LayoutError, match=r"board\.port 'esp33' is not one of unix, qemu"):
         load_layout(layout_with(tmp_path, "qemu", ('port = "qemu"', 'port = "esp33"')))
+
+
+BAD_SMP = {
+    "group": ('[smp]\ngroups = ["stats"]', "smp.groups: 'stats' is not one of os, stat, settings"),
+    "groups": ("[smp]\ngroups = 3", "smp.groups is not a list of names"),
+    "names": ("[smp]\ngroups = [3]", "smp.groups is not a list of names"),
+    "entry": ("[smp]\ntcp = 3", "smp.tcp is not groups or udp"),
+    "port": ('[smp]\nudp = "0.0.0.0:0"', "smp.udp '0.0.0.0:0' is not ADDRESS:PORT"),
+    "high port": ('[smp]\nudp = "0.0.0.0:65536"', "is not ADDRESS:PORT"),
+    "no port": ('[smp]\nudp = "1337"', "smp.udp '1337' is not ADDRESS:PORT"),
+    "number": ("[smp]\nudp = 1337", "smp.udp is not a text"),
+    "framing": ('[serial]\nframing = "slip"', "serial.framing 'slip' is not one of console, raw"),
+    "baud": ("[serial]\nbaud = 0", "serial.baud is 0"),
+    "pin": ('[serial]\ntx = "a"', "serial.tx is not a number from 0 up"),
+    "parity": ("[serial]\nparity = 0", "serial.parity is not one of baud, framing, rx, tx, uart"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_SMP)
+def test_roads_and_groups_that_cannot_be_are_refused(tmp_path, name):
+    text, reason = BAD_SMP[name]
+    path = tmp_path / "layout.toml"
+    path.write_text(board_layout("sim").read_text() + "\n" + text + "\n")
+    with pytest.raises(LayoutError) as error:
+        load_layout(path)
+    assert reason in str(error.value) and str(path) in str(error.value)
+
+
+def test_roads_and_groups_get_into_the_module(tmp_path):
+    path = tmp_path / "layout.toml"
+    path.write_text(
+        board_layout("sim").read_text()
+        + '\n[smp]\ngroups = ["stat"]\nudp = "0.0.0.0:1337"\n[serial]\nframing = "raw"\ntx = 4\nrx = 5\n'
+    )
+    made = {}
+    exec(device_module(load_layout(path), "name", [bytes(32)]), made)
+    layout = made["LAYOUT"]
+    assert layout["smp"] == ("stat",) and layout["udp"] == "0.0.0.0:1337"
+    assert layout["serial"] == {"framing": "raw", "uart": 1, "baud": 115200, "tx": 4, "rx": 5}
+    exec(device_module(load_layout(board_layout("sim")), "name", [bytes(32)]), made)
+    layout = made["LAYOUT"]
+    assert (layout["smp"], layout["udp"], layout["serial"]) == (("os", "stat", "settings"), "", None)
+    with pytest.raises(LayoutError, match="console"):
+        load_layout(board_layout("qemu")).with_roads(framing="raw")

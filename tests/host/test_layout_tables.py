@@ -111,11 +111,11 @@ import sys
 for name in %r:
     sys.modules[name] = None
 from ophion_boot.core.keys import check_signature, table_mark
-from ophion_boot.crypto import CryptoError, p256
+from ophion_boot.crypto import CryptoError, p256, p256_table
 from ophion_boot.fmt.key import key_hash
 key, digest, signature = %r
 check_signature(key, digest, signature)
-table = p256.make_table(p256.public_key(key))
+table = p256_table.make_table(p256.public_key(key))
 hashed = key_hash(key)
 try:
     check_signature(key, digest, signature, None, {hashed: (table, table_mark(hashed, table))})

@@ -11,6 +11,7 @@ import sys
 import pytest
 from ophion.build import new_app
 from ophion.build.boards import board_layout
+from ophion.cli.push_verbs import describe_event
 from ophion.errors import DeviceNotFound, LinkLost, OphionError, RefusedError, RevertedError, UsageError
 from ophion.package import parse_image
 from ophion.push import Link, PushOptions, push, scan, use_radio
@@ -202,14 +203,21 @@ async def test_a_reset_in_the_middle_of_the_upload_only_costs_time(shop):
                 await sim.reset("hard")
 
         events = await collect(new, on_event=disturb)
-        assert done
-        assert "reconnecting" in [event.kind for event in events]
+        kinds = [event.kind for event in events]
+        assert "resumed" not in kinds[: kinds.index("reconnecting")]
+        resumed = next(event for event in events if event.kind == "resumed")
+        assert resumed.offset >= done[0], "what was answered before the reset is not sent again"
+        assert describe_event(resumed) == (
+            f"{resumed.offset} of {new.size} bytes are there already, the upload goes on"
+        )
+        uploaded = next(event for event in events if event.kind == "uploaded")
+        assert uploaded.sent == new.size - resumed.offset
         assert events[-1].kind == "confirmed"
 
 
 async def test_packets_that_the_device_loses_under_load_cost_time_and_no_byte(shop):
     new = shop.image("2.0.0", extra=60_000)
-    # Five writes fill the device's host; what finds no room is dropped at once, as ESP-IDF drops it in the end.
+    # Five writes fill the device's host; more are dropped at once, as ESP-IDF drops them in the end.
     async with shop.device(radio=RadioOptions(acl_buffers=10, acl_patience=0.0)) as sim:
         dropped = []
 

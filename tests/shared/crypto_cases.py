@@ -5,7 +5,18 @@ CryptoError, else b"+" and the result. A file of cases is fields, each behind it
 case behind its number of fields in one.
 """
 
-from ophion_boot.crypto import CryptoError, aes_ctr, ed25519, hkdf, p256, rsa, sha512, x25519
+from ophion_boot.crypto import (
+    CryptoError,
+    aes_ctr,
+    ed25519,
+    ed25519_table,
+    hkdf,
+    p256,
+    p256_table,
+    rsa,
+    sha512,
+    x25519,
+)
 
 _tables = {}
 
@@ -35,9 +46,9 @@ def _hkdf512(secret, salt, info, length):
 
 CALLS = {
     b"ed25519": ed25519.verify,
-    b"ed25519-table": lambda key, message, sig: ed25519.verify(key, message, sig, _table(ed25519, key)),
+    b"ed25519-table": lambda key, message, sig: ed25519.verify(key, message, sig, _table(ed25519_table, key)),
     b"p256": p256.verify,
-    b"p256-table": lambda key, digest, sig: p256.verify(key, digest, sig, _table(p256, key)),
+    b"p256-table": lambda key, digest, sig: p256.verify(key, digest, sig, _table(p256_table, key)),
     b"rsa": rsa.verify,
     b"x25519": x25519.shared,
     b"ecdh": p256.ecdh,

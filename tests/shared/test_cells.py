@@ -3,7 +3,7 @@
 from nor import SHAPES, PowerCut
 from ophion_boot.core import bootmode
 from ophion_boot.core.area import Area
-from ophion_boot.core.eventlog import EVENTS_MAX, EventLog
+from ophion_boot.core.eventlog import EVENTS_MAX, REFUSALS_MAX, EventLog
 from ophion_boot.port.flash_cells import FlashCells
 from support import SECTOR, Cells, raises, ram_flash
 
@@ -154,6 +154,27 @@ def test_a_log_that_cannot_be_written_stops_nothing():
             raise OSError(5)
 
     EventLog(Worn()).add("installed")
+
+
+def test_a_flood_of_refusals_wears_no_flash_out():
+    flash = ram_flash(2)
+    log = EventLog(cells_of(flash))
+    log.add("installed", "1.0.0")
+    for _ in range(REFUSALS_MAX):
+        log.add("refused", "", "first")
+    ops, erases = flash.ops, flash.erases
+    for n in range(500):
+        log.add("refused", "", "flood %d" % n)
+    assert (flash.ops, flash.erases) == (ops, erases)
+    assert log.read()[-1]["reason"] == "flood 499" and log.totals()["refused"] == REFUSALS_MAX + 500
+    after = EventLog(cells_of(flash))
+    assert after.read()[-1]["reason"] == "first" and len(after.read()) == REFUSALS_MAX + 1
+    log.add("confirmed", "1.0.0")
+    after = EventLog(cells_of(flash))
+    assert [entry["reason"] for entry in after.read()[-2:]] == ["flood 499", ""]
+    assert after.totals() == {"installed": 1, "confirmed": 1, "refused": REFUSALS_MAX + 500}
+    after.add("refused", "", "after a reset it counts anew")
+    assert EventLog(cells_of(flash)).read()[-1]["reason"].startswith("after a reset")
 
 
 def test_cells_that_cannot_be_read_are_empty():

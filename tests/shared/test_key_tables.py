@@ -6,7 +6,7 @@ from ophion_boot.core.keys import check_signature, table_mark
 from ophion_boot.core.trust import Trust
 from ophion_boot.core.trust_rules import Device
 from ophion_boot.core.verify import Verifier, VerifyError
-from ophion_boot.crypto import CryptoError, base_p256, ed25519, p256
+from ophion_boot.crypto import CryptoError, base_p256, ed25519, ed25519_table, p256, p256_table
 from ophion_boot.crypto.base_ed25519 import TABLE as BASE
 from ophion_boot.crypto.edwards import P, product
 from ophion_boot.crypto.scalars import inverse, schedule
@@ -33,8 +33,8 @@ def entry(table, key):
 def table_of(key):
     """The table of an encoded key."""
     if len(key) == ALGORITHMS[ED25519][1]:
-        return ed25519.make_table(ed25519.public_key(key))
-    return p256.make_table(p256.public_key(key))
+        return ed25519_table.make_table(ed25519.public_key(key))
+    return p256_table.make_table(p256.public_key(key))
 
 
 def signed():

@@ -9,6 +9,7 @@ from ophion_boot.core.area import Area
 from ophion_boot.core.progress import Progress
 from ophion_boot.core.receive import Upload
 from ophion_boot.core.trust import Proof
+from ophion_boot.fmt.cbor import decode_map
 from ophion_boot.fmt.claims import Claims
 from rig_uploads import BUF, KINDS, Client, UploadDevice
 from support import SECTOR, Cells, image, sealed, without_heap
@@ -409,6 +410,27 @@ def test_power_fails_at_every_operation_of_an_upload_and_again_while_it_goes_on(
             device.boot()
             assert device.booted.image.version == "2.0.0", kind
     assert total > 500 // STEP, total
+
+
+def test_a_part_of_an_image_is_not_listed_before_the_rest_of_an_old_one():
+    """Sectors are erased as the data reaches them: the TLVs of the image before may still lie behind."""
+    for kind in ("swap_offset", "golden", "ab"):
+        device = UploadDevice(kind)
+
+        def versions(device=device):
+            images = decode_map(device.session.handle(b"\x08\0\0\0\0\1\1\0")[8:])["images"]
+            return [entry["version"] for entry in images]
+
+        old = image("six")
+        assert send(device, old, len(old))["match"] is True
+        assert versions() == ["1.0.0", "6.0.0"]
+        new = old[:20] + b"\x09" + old[21:]
+        send(device, new, 9000)
+        for _ in range(2):
+            assert device.upload.open() and versions() == ["1.0.0"], kind
+            device.boot()
+        assert send(device, new, len(new))["match"] is True
+        assert not device.upload.open() and versions() == ["1.0.0", "9.0.0"]
 
 
 def test_erased_runs_are_no_riddle():

@@ -23,13 +23,17 @@ INFO = {"name": "rig", "mode": "app"}
 
 
 class Server:
-    """A Session over a Rig; `ask` sends one request and returns the decoded response."""
+    """A Session over a Rig; `ask` sends one request and returns the decoded response.
 
-    def __init__(self, running="four", version=1):
+    With `recovery` what is in the primary slot does not run, though it may boot.
+    """
+
+    def __init__(self, running="four", version=1, recovery=False):
         self.rig = Rig(trials=3)
         if running:
             self.rig.flash_primary(image(running))
         self.version = version
+        self.recovery = recovery
         self.resets = []
         self.boot()
 
@@ -37,13 +41,16 @@ class Server:
         boot = self.rig.boot()
         rig = self.rig
         upload = Upload(rig.strategy, bytearray(SECTOR), rig.verifier)
+        bootable = boot.image is not None
+        running = bootable and not self.recovery
+        self.group = ImageGroup(
+            [Component(rig.strategy, upload, running, waits=bootable)],
+            rig.verifier,
+            lambda reason: rig.strategy.confirm() and rig.log.add("confirmed", "", reason),
+        )
         groups = {
             0: OsGroup(Inbox(4, BUF), self.resets.append),
-            1: ImageGroup(
-                [Component(rig.strategy, upload, boot.image is not None)],
-                rig.verifier,
-                lambda reason: rig.strategy.confirm() and rig.log.add("confirmed", "", reason),
-            ),
+            1: self.group,
             64: OphionGroup(INFO, rig.log, self.resets.append, rig.verifier.trust, rig.strategy.on_trial),
         }
         self.session = Session(groups, BUF, lambda why: rig.log.add("refused", "", why))

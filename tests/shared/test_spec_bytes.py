@@ -253,11 +253,11 @@ def test_the_bytes_of_the_mark_and_of_the_upload_cell():
 def test_the_bytes_of_the_log_and_of_the_boot_cell():
     cells = Cells()
     EventLog(cells).add("installed", "1.2.3", "test")
-    head = b"\xa1\x63log\x81\xa4"
+    head, totals = b"\x63log\x81\xa4", b"\x66totals\xa1\x69installed\x01"
     pairs = (b"\x61n\x01", b"\x65event\x69installed", b"\x67version\x651.2.3", b"\x66reason\x64test")
     log = cells.values["log"]
-    assert log[: len(head)] == head and len(log) == len(head) + sum([len(pair) for pair in pairs])
-    for pair in pairs:  # in any order: a map has none
+    assert log[0] == 0xA2 and len(log) == 1 + len(head + totals) + sum([len(pair) for pair in pairs])
+    for pair in (head, totals) + pairs:  # in any order: a map has none
         assert pair in log
     body = b"OPHB\x01\x01\x05\x02abcd"
     cell = bootmode.Cell(bootmode.RECOVERY, True, 5, 2, b"abcd")

@@ -1,6 +1,9 @@
 """The radio runs while the device's program sleeps, polls, runs asyncio or reads the clock."""
 
+import asyncio
+
 import pytest
+import serial
 
 WAITERS = {
     "sleep": "time.sleep(30)",
@@ -94,3 +97,49 @@ gatt.forever()
         async with rig.client(sim):
             await sim.wait_console("CONNECT 0")
         assert sim.console.index("enabled") < sim.console.index("CONNECT 0")
+
+
+async def test_the_clock_begins_with_2000_and_survives_every_reset_but_power_on(rig):
+    main = """
+import machine
+clock = machine.RTC()
+now = clock.datetime()
+print("now", now)
+if now[0] == 2000:
+    clock.datetime((2026, 3, 1, 6, 12, 30, 45, 500000))
+    print("set", clock.datetime())
+"""
+    async with rig.device(main) as sim:
+        assert (await sim.wait_console("now")).startswith("now (2000, 1, 1, 5, 0, 0,")
+        assert (await sim.wait_console("set")).startswith("set (2026, 3, 1, 6, 12, 30, 45, 5")
+        for kind in ("hard", "soft", "watchdog"):
+            await sim.reset(kind)
+            assert (await sim.wait_console("now")).startswith("now (2026, 3, 1, 6, 12, 3")
+        await sim.power_cut()
+        await sim.power_on()
+        assert (await sim.wait_console("now")).startswith("now (2000, 1, 1, 5, 0, 0,")
+
+
+async def test_the_uart_is_a_terminal_on_both_sides_of_a_reset(rig):
+    main = """
+import machine
+uart = machine.UART(1, 115200, timeout=0)
+buf = bytearray(1)
+line = b""
+print("listens")
+while line != b"hello":
+    if uart.readinto(buf):
+        line += buf
+uart.write("hello " * 40)
+print("heard", line)
+"""
+    async with rig.device(main) as sim:
+        with serial.Serial(sim.port, timeout=20) as port:
+            for _ in range(2):
+                await sim.wait_console("listens")
+                port.write(b"hello")
+                assert await asyncio.to_thread(port.read, 240) == b"hello " * 40
+                await sim.wait_console("heard b'hello'")
+                await sim.reset("hard")
+        assert (sim.directory / "uart").resolve().as_posix() == sim.port
+    assert not (sim.directory / "uart").is_symlink()

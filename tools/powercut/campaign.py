@@ -47,26 +47,32 @@ QUICK = Plan(1, 12, 0.25, 0.25, 1)
 
 def cases(strategies=None, actions=None, quick: bool = False, real: bool = False) -> list[Case]:
     """The cases of a campaign; `real` takes all of them with real signatures."""
-    return [
+    strategies, actions = strategies or list(TARGETS), actions or list(ACTIONS)
+    plain = [
         Case(strategy, action, pair, variant, history)
-        for strategy in strategies or TARGETS
-        for action in actions or ACTIONS
+        for strategy in strategies
+        for action in actions
         for pair in PAIRS
         for variant in (_variants_two if two.is_two(action) else _variants)(pair, quick, real)
         for history in HISTORIES
         if not (quick and two.is_two(action) and not _sampled(pair, variant, history))
-    ] + [
+    ]
+    return plain if real else plain + _encrypted(strategies, actions, quick)
+
+
+def _encrypted(strategies, actions, quick: bool) -> list[Case]:
+    """Cases with encrypted images: one write unit for each pair and history."""
+    return [
         Case(strategy, action, pair, f"{variant}-enc", history)
-        for strategy in strategies or TARGETS
-        for action in actions or ACTIONS
+        for strategy in strategies
+        if TARGETS[strategy].kind.takes_encrypted
+        for action in actions
+        if action in _ENCRYPTED
         for pair in PAIRS
         for variant in [f"w{width}" for width in WRITE_UNITS]
         for history in HISTORIES
-        if TARGETS[strategy].kind.takes_encrypted
-        and action in _ENCRYPTED
-        and _sampled(pair, variant, history)
-        and not real
-        and not (quick and (pair, history) not in _ENCRYPTED_QUICK)
+        if _sampled(pair, variant, history)
+        if not quick or (pair, history) in _ENCRYPTED_QUICK
     ]
 
 

@@ -116,6 +116,8 @@ class Access:
             return answer
         if not tokens.keys:
             raise not_supported(request)
+        if link is None:
+            raise SmpError(_EACCESSDENIED, "this road does not tell its peers apart")
         blob = (bytes, bytearray, memoryview)
         challenge, key, signature = [
             bytes(argument(args, word, blob, required=True)) for word in ("challenge", "key", "sig")

@@ -48,6 +48,15 @@ class Progress:
         self._number = number
         return at
 
+    def unfinished(self, number: int) -> bool:
+        """True when a part of a file of this image number is in flash, and not all of it."""
+        try:
+            at = self._cells.mark()
+            data = self._cells.load(_CELL) if at else None
+        except OSError:
+            return False
+        return data is not None and data[0] == number and at < struct.unpack("<I", data[1:5])[0]
+
     def mark(self, number: int, at: int) -> None:
         """`at` bytes of the file are in flash. Nothing happens when another image number began meanwhile."""
         if number != self._number:

@@ -67,8 +67,8 @@ class Upload:
         self.close()
 
     def open(self) -> bool:
-        """True while an image is incomplete."""
-        return self._size > 0
+        """True while an image is incomplete, also after a reset."""
+        return self._size > 0 or (self._progress is not None and self._progress.unfinished(self._number))
 
     def close(self) -> None:
         """Forget the upload until the next reset; what is in flash stays there."""
@@ -325,8 +325,8 @@ class Upload:
         # A last chunk that is sent again, because its answer was lost, gets the same answer.
         self._at = size
         self._answer = answer
-        if "match" in answer and self._progress:
-            self._progress.mark(self._number, size)
+        if self._progress:
+            self._progress.mark(self._number, size if "match" in answer else 0)
         return answer
 
     def _preview(self, size: int) -> None:

@@ -43,28 +43,42 @@ def refusal(rc: int, reason: str) -> SmpError:
 class Component:
     """One image number: its `strategy` (or Runtime) and its `upload`.
 
-    `running` is False for an application in recovery. `magic` is what its payloads begin with, empty for
-    anything. `version` is what runs, where its slot does not say so.
+    `running` is False for an application in recovery, `waits` True for one that the next boot runs all the
+    same. `magic` is what its payloads begin with, empty for anything. `version` is what runs, where its slot
+    does not say so.
     """
 
     def __init__(  # type: ignore[no-untyped-def]
-        self, strategy, upload: Upload, running: bool, magic: bytes = b"", version: str = ""
+        self,
+        strategy,
+        upload: Upload,
+        running: bool,
+        magic: bytes = b"",
+        version: str = "",
+        waits: bool = False,
     ) -> None:
         self.strategy = strategy
         self.upload = upload
         self.running = running
+        self.waits = waits and not running
         self.magic = magic
         self.version = version
 
 
 class ImageGroup:
-    """`components` by image number; `confirm(reason)` lets everything that runs stay."""
+    """`components` by image number; `confirm(reason)` lets everything that runs stay.
+
+    `uploads` counts those that are complete. `uploaded` is the component of the last of them, as long as
+    nobody asked for anything else.
+    """
 
     def __init__(self, components: list[Component], verifier: Verifier, confirm) -> None:  # type: ignore[no-untyped-def]
         self._components = components
         self._verifier = verifier
         self._confirm = confirm
         self._sending = components[0]
+        self.uploads = 0
+        self.uploaded: Component | None = None
 
     def handle(self, request: Request, args: dict) -> dict:
         """Answer one request of this group; raises SmpError."""
@@ -79,6 +93,16 @@ class ImageGroup:
             return self._slot_info()
         raise not_supported(request)
 
+    def idle(self) -> bool:
+        """Erase a sector ahead; False when there is nothing to do."""
+        return any(component.upload.ahead() for component in self._components)
+
+    def try_uploaded(self) -> None:
+        """Ask for a trial of the image that was uploaded last; raises SmpError when it is refused."""
+        component, self.uploaded = self.uploaded, None
+        if component is not None:
+            self._request(component, 1, False)
+
     def state(self) -> dict:
         """The image list: flags say what the next boot does (Zephyr img_mgmt_state.c)."""
         images = []
@@ -88,6 +112,16 @@ class ImageGroup:
                     entry["image"] = number
                 images.append(entry)
         return {"images": images, "splitStatus": 0}
+
+    def bases(self) -> list[dict]:
+        """What a delta can be made against: the active image of each component, as it is listed."""
+        found = []
+        for number in range(len(self._components)):
+            strategy = self._components[number].strategy
+            entry = self._describe(strategy, strategy.active(), 0)
+            if entry:
+                found.append({"image": number, "version": entry["version"], "hash": entry["hash"]})
+        return found
 
     def _slots(self, component: Component) -> list[dict]:
         """The entries of one component: what runs, and the other image unless it is just being sent."""
@@ -101,7 +135,8 @@ class ImageGroup:
             # A runtime that was flashed over a cable carries no header: its version is all there is to say.
             active = _entry(0, component.version)
         if active:
-            active.update(active=component.running, confirmed=not on_trial)
+            waits = component.waits and not facts.pending
+            active.update(active=component.running, confirmed=not on_trial, pending=waits)
             entries.append(active)
         if not component.upload.open():
             other = self._describe(strategy, strategy.other(), 1)
@@ -122,6 +157,7 @@ class ImageGroup:
         return entry
 
     def _set_state(self, args: dict) -> dict:
+        self.uploaded = None
         confirm = argument(args, "confirm", bool, False)
         wanted = argument(args, "hash", (bytes, bytearray, memoryview))
         if wanted is None:
@@ -130,27 +166,19 @@ class ImageGroup:
             self._confirm_running()
             return self.state()
         for component in self._components:
-            for entry in self._slots(component):
-                if entry.get("hash") == bytes(wanted):
-                    self._request(component, entry["slot"], confirm)
-                    return self.state()
+            found = [entry["slot"] for entry in self._slots(component) if entry.get("hash") == bytes(wanted)]
+            if found:
+                # In recovery the same image may lie in both: the one that was just sent repairs the other.
+                self._request(component, found[0 if component.running else -1], confirm)
+                return self.state()
         raise refusal(_HASH_NOT_FOUND, "no image has that hash")
 
     def _request(self, component: Component, slot: int, confirm: bool) -> None:
-        if slot == 0:
-            if not confirm:
-                raise refusal(_TEST_ACTIVE, "the image runs already")
-            self._confirm_running()
-            return
         strategy = component.strategy
-        try:
-            self._verifier.verify(
-                strategy.other(), strategy.max_image_size, self._components.index(component)
-            )
-        except VerifyError as e:
-            raise refusal(_TOO_OLD if e.old else _INVALID_HASH, str(e))
-        except AreaError as e:
-            raise refusal(_INVALID_HASH, str(e))
+        if slot == 0:
+            self._request_active(component, confirm)
+            return
+        self._check(component, strategy.other())
         for other in self._components:
             if other is not component and other.strategy.on_trial():
                 raise refusal(_ALREADY_PENDING, "another image of this device is on trial: confirm it first")
@@ -159,6 +187,28 @@ class ImageGroup:
         except StrategyError as e:
             raise refusal(_ALREADY_PENDING, str(e))
         component.upload.close()
+
+    def _request_active(self, component: Component, confirm: bool) -> None:
+        """The image in slot 0 is asked for: it runs, or, in recovery, it is what the next boot runs."""
+        if component.running and not confirm:
+            raise refusal(_TEST_ACTIVE, "the image runs already")
+        if not component.running:
+            if component.strategy.facts().pending:
+                raise refusal(_ALREADY_PENDING, "another image is pending: erase it first")
+            self._check(component, component.strategy.active())
+            component.waits = True
+        if confirm:
+            self._confirm("by the host")
+
+    def _check(self, component: Component, area: Area) -> None:
+        """Refuse what does not verify in `area`."""
+        number = self._components.index(component)
+        try:
+            self._verifier.verify(area, component.strategy.max_image_size, number)
+        except VerifyError as e:
+            raise refusal(_TOO_OLD if e.old else _INVALID_HASH, str(e))
+        except AreaError as e:
+            raise refusal(_INVALID_HASH, str(e))
 
     def _confirm_running(self) -> None:
         if not self._components[0].running:
@@ -171,6 +221,7 @@ class ImageGroup:
             self._sending = self._component(argument(args, "image", int, 0))
         # Clients name the image in the first chunk only (SMP image upload).
         component = self._sending
+        self.uploaded = None
         data = argument(args, "data", _BYTES, b"")
         if offset == 0:
             _check_kind(component, data)
@@ -186,13 +237,17 @@ class ImageGroup:
         """Answer a chunk of the component that is being sent (Upload.chunk); raises SmpError."""
         component = self._sending
         try:
-            return component.upload.chunk(offset, data, size, sha)
+            answer = component.upload.chunk(offset, data, size, sha)
         except UploadError as e:
             raise refusal(e.rc, str(e))
         except AreaError as e:
             raise refusal(_INVALID_HEADER, str(e))
         except StrategyError as e:
             raise refusal(_NO_FREE_SLOT, str(e))
+        if answer["off"] and not component.upload.open() and answer.get("match", True):
+            self.uploads += 1
+            self.uploaded = component
+        return answer
 
     def _erase(self, args: dict) -> dict:
         slot = argument(args, "slot", int, 1)
@@ -202,8 +257,12 @@ class ImageGroup:
         component = self._components[slot // 2]
         if component.strategy.facts().on_trial:
             raise refusal(_NO_FREE_SLOT, "the running image is on trial: the other slot holds the way back")
+        if slot == 1 and component.strategy.interrupted():
+            raise refusal(_NO_FREE_SLOT, "a swap is half done: the next boot finishes it")
+        self.uploaded = None
         component.upload.forget()
         component.strategy.discard()
+        component.upload.wipe()
         return {}
 
     def _slot_info(self) -> dict:

@@ -23,14 +23,18 @@ _EBADSTATE = const(6)
 
 class OphionGroup:
     """`info` is the map of command 0; `log` an EventLog; `reset` as for the OS group; `trust` takes
-    statements, but not while `on_trial()`."""
+    statements, but not while `on_trial()`. `reads` are further commands that only read: {number: function
+    that returns the answer}."""
 
-    def __init__(self, info: dict, log: EventLog, reset, trust: Trust, on_trial) -> None:  # type: ignore[no-untyped-def]
+    def __init__(  # type: ignore[no-untyped-def]
+        self, info: dict, log: EventLog, reset, trust: Trust, on_trial, reads: dict | None = None
+    ) -> None:
         self._info = info
         self._log = log
         self._reset = reset
         self._trust = trust
         self._on_trial = on_trial
+        self._reads = reads or {}
 
     def handle(self, request: Request, args: dict) -> dict:
         """Answer one request of this group; raises SmpError."""
@@ -43,6 +47,8 @@ class OphionGroup:
             return {}
         if request.command == _TRUST:
             return self._deliver(args) if request.write else self._trust.state()
+        if request.command in self._reads and not request.write:
+            return self._reads[request.command]()
         raise not_supported(request)
 
     def _deliver(self, args: dict) -> dict:

@@ -12,6 +12,8 @@ from ophion_boot.fmt.chunk import Chunk, OffsetResponse
 from ophion_boot.fmt.smp import HEADER_BYTES, Request
 
 _IMAGE = const(1)
+UPLOAD = _IMAGE << 8 | 1
+"""What `Session.before` is after a chunk of an upload."""
 _EUNKNOWN = const(1)
 _EINVAL = const(3)
 _EMSGSIZE = const(7)
@@ -54,6 +56,7 @@ class Session:
 
     `on_refusal(reason)` is told of every refused write, so that the reason can be read later.
     `access` (core/access.py; None: everybody may do everything) is asked before anything is looked at.
+    `requests` and `refused` count; `before` is group << 8 | command of the request before this one.
     """
 
     def __init__(self, groups: dict, buf_size: int, on_refusal=None, access=None) -> None:  # type: ignore[no-untyped-def]
@@ -65,6 +68,16 @@ class Session:
         self._request = Request(bytes(HEADER_BYTES))
         self._chunk = Chunk()
         self._offset = OffsetResponse()
+        self._idle = [groups[number].idle for number in groups if hasattr(groups[number], "idle")]
+        self._last = self.before = 0
+        self.requests = self.refused = 0
+
+    def idle(self) -> None:
+        """Nobody asks anything at the moment: groups do a piece of what can be done ahead, one flash
+        operation at most."""
+        for work in self._idle:
+            if work():
+                return
 
     def handle(self, data: bytes | memoryview, link: object = None) -> bytes | memoryview | None:
         """The response to the request `data` (memoryview of one whole packet), or None for bytes
@@ -84,6 +97,7 @@ class Session:
             return None
         if request.length != len(data) - HEADER_BYTES:
             return None
+        self._count(request.group << 8 | request.command)
         return self._encoded(request, self._answer(request, data[HEADER_BYTES:], link))
 
     def _take(self, packet: bytes | memoryview, link: object) -> bytes | memoryview | None:
@@ -92,6 +106,7 @@ class Session:
         images = self._groups.get(_IMAGE)
         if images is None or not chunk.offset:
             return None
+        self._count(UPLOAD)
         try:
             if self.access:
                 self._request.parse(packet)
@@ -104,6 +119,11 @@ class Session:
             return self._offset.fill(packet, answer["off"])
         self._request.parse(packet)
         return self._encoded(self._request, answer)
+
+    def _count(self, code: int) -> None:
+        self.requests += 1
+        self.before = self._last
+        self._last = code
 
     def _encoded(self, request: Request, answer: dict) -> bytes:
         response = request.response(encode(answer))
@@ -145,6 +165,7 @@ class Session:
         return self._refuse(request, error)
 
     def _refuse(self, request: Request, error: SmpError) -> dict:
+        self.refused += 1
         if request.write and self._on_refusal and error.group is not None:
             self._on_refusal(error.reason)
         if request.version == 0:

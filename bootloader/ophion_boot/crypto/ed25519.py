@@ -11,8 +11,8 @@ by the Euclidean algorithm on (8L, h) (Antipa et al. 2005): vsB - uA - vR takes 
 
 from ophion_boot.crypto import CryptoError
 from ophion_boot.crypto.base_ed25519 import TABLE
-from ophion_boot.crypto.edwards import D2, P, add
-from ophion_boot.crypto.scalars import SPACING, TEETH, inverse, schedule
+from ophion_boot.crypto.edwards import P
+from ophion_boot.crypto.scalars import TEETH, inverse, schedule
 from ophion_boot.crypto.sha512 import sha512
 
 try:
@@ -36,7 +36,8 @@ def public_key(spki: bytes) -> bytes:
 def verify(key: bytes, message: bytes, signature: bytes, table: bytes | memoryview | None = None) -> None:
     """Raise CryptoError unless `signature` (64 bytes) of `message` by `key` (32 bytes) is valid.
 
-    `table` is what `make_table(key)` gave. It takes the place of the key's point: keep it as safe as the key.
+    `table` is what `ed25519_table.make_table(key)` gave. It takes the place of the key's point: keep it as
+    safe as the key.
     """
     if len(key) != 32 or len(signature) != 64:
         raise CryptoError("key is %d and signature %d bytes, not 32 and 64" % (len(key), len(signature)))
@@ -45,9 +46,9 @@ def verify(key: bytes, message: bytes, signature: bytes, table: bytes | memoryvi
         raise CryptoError("S is not below the group order")
     r = bytes(signature[:32])
     key = bytes(key)
-    _check_order(r, "R")
+    check_order(r, "R")
     if table is None:
-        _check_order(key, "the key")
+        check_order(key, "the key")
     elif len(table) != 96 << TEETH - 1:
         raise CryptoError("the table is %d bytes, not %d" % (len(table), 96 << TEETH - 1))
     h = int.from_bytes(sha512(r + key + message), "little") % _L
@@ -56,61 +57,8 @@ def verify(key: bytes, message: bytes, signature: bytes, table: bytes | memoryvi
         raise CryptoError("it does not match")
 
 
-def make_table(key: bytes) -> bytes:
-    """A comb table of `key` (32 bytes), 6,144 bytes, which makes `verify` about twice as fast.
-
-    Raises CryptoError for what `verify` refuses, and for a point outside the subgroup of order L.
-    """
-    if len(key) != 32:
-        raise CryptoError("key is %d bytes, not 32" % len(key))
-    _check_order(key, "the key")
-    x, y = _decode(key, "the key")
-    # -hA takes +h and the entries of -A.
-    return comb_table(P - x, y)
-
-
-def comb_table(x: int, y: int) -> bytes:
-    """The comb table (see `scalars`) of a point; CryptoError when its order is not L."""
-    teeth = [(x, y, 1, x * y % P)]
-    point = teeth[0]
-    for _ in range(TEETH - 1):
-        for _ in range(SPACING):
-            point = add(point, point)
-        teeth.append(point)
-    x, y, z, _ = _times(teeth[0], _L)
-    if x % P or (y - z) % P:
-        raise CryptoError("the key is outside the subgroup of prime order")
-    entries = []
-    for i in range(1 << TEETH - 1):
-        point = teeth[-1]
-        for t in range(TEETH - 1):
-            x, y, z, xy = teeth[t]
-            point = add(point, teeth[t] if i >> t & 1 else (P - x, y, z, P - xy))
-        entries.append(point)
-    return b"".join([_table_entry(point) for point in entries])
-
-
-def _table_entry(point: tuple) -> bytes:
-    x, y, z, _ = point
-    z = inverse(z, P)
-    x = x * z % P
-    y = y * z % P
-    parts = ((y + x) % P, (y - x) % P, x * y % P * D2 % P)
-    return b"".join([n.to_bytes(32, "little") for n in parts])
-
-
-def _times(point: tuple, n: int) -> tuple:
-    total = (0, 1, 1, 0)
-    while n:
-        if n & 1:
-            total = add(total, point)
-        point = add(point, point)
-        n >>= 1
-    return total
-
-
 def _by_points(key: bytes, r: bytes, s: int, h: int) -> bool:
-    points = [(P - x, y) for x, y in (_decode(key, "the key"), _decode(r, "R"))]
+    points = [(P - x, y) for x, y in (decode_point(key, "the key"), decode_point(r, "R"))]
     u, v = _halves(h)
     x, y, z = product(schedule((u, v), _L, v * s % _L), points, TABLE)
     return x % P == 0 and (y - z) % P == 0 and z % P != 0
@@ -149,7 +97,8 @@ def _halves(h: int) -> tuple[int, int]:
     return r, t
 
 
-def _check_order(encoded: bytes, name: str) -> None:
+def check_order(encoded: bytes, name: str) -> None:
+    """Raise CryptoError for a point (32 bytes), called `name`, that is not canonical or has a small order."""
     y = int.from_bytes(encoded, "little") & ((1 << 255) - 1)
     if y >= P:
         raise CryptoError(name + " is not canonical")
@@ -164,8 +113,11 @@ def _has_order_eight(y: int) -> bool:
     return (_D * yy % P * yy + 2 * yy - 1) % P == 0
 
 
-def _decode(encoded: bytes, name: str) -> tuple[int, int]:
-    """(x, y) of a point (RFC 8032, 5.1.3); x is not 0, because `_check_order` has seen it."""
+def decode_point(encoded: bytes, name: str) -> tuple[int, int]:
+    """(x, y) of a point called `name` (RFC 8032, 5.1.3), which `check_order` has seen: x is not 0.
+
+    Raises CryptoError when it is not on the curve.
+    """
     number = int.from_bytes(encoded, "little")
     y = number & ((1 << 255) - 1)
     yy = y * y % P

@@ -1,4 +1,4 @@
-"""Odd multiples of P-256's generator (see `p256.odd_table`; a test makes them again)."""
+"""Odd multiples of P-256's generator (see `p256_table.odd_table`; a test makes them again)."""
 
 # fmt: off
 ODD = (

@@ -10,15 +10,20 @@ _FORMAT = ">BBHHBB"
 _VERSION_MAX = const(1)
 
 
-def payload_length(data: bytes | memoryview) -> int:
+def payload_length(data: bytes | bytearray | memoryview) -> int:
     """Bytes of payload that the header at the start of `data` (at least 8 bytes) announces."""
     return data[2] << 8 | data[3]
+
+
+def is_request(data: bytes | bytearray | memoryview) -> bool:
+    """True when `data` (at least two bytes) can be the start of a request's header: its flags are 0, too."""
+    return not data[0] & 0xF5 and not data[1]
 
 
 def may_be_request(fragment: bytes | memoryview) -> bool:
     """False for what cannot be the first fragment of a request: a header, and no more than it announces."""
     count = len(fragment)
-    if count < HEADER_BYTES or fragment[0] & 0xF5 or fragment[1]:
+    if count < HEADER_BYTES or not is_request(fragment):
         return False
     return count <= HEADER_BYTES + payload_length(fragment)
 

@@ -6,7 +6,8 @@ notifications, both cut into pieces of at most MTU - 3 bytes (Zephyr, "SMP over 
 What the ESP32 port asks for (ports/esp32 and extmod/modbluetooth.c): the handler reads the value at
 once, because the next write replaces it; it must not raise, or it is switched off for good; it
 does no flash work, because the host stack waits for it. The characteristic's buffer is 20 bytes
-unless set, and longer writes are cut without an error. A notification may find no buffer (ENOMEM).
+unless set, and longer writes are cut without an error. A notification may find no buffer (ENOMEM), or
+the stack busy.
 """
 
 import errno
@@ -34,6 +35,8 @@ _MTU = const(515)
 _ADVERTISE_US = const(100_000)
 _SILENCE_MS = const(2000)
 _RESET_DELAY_MS = const(300)
+# What a notification fails with that may work in a moment; the last one is EBUSY.
+_LATER = (errno.ENOMEM, errno.EAGAIN, 16)
 # Stands in the characteristic while nobody is connected: services that were registered anew do not have it.
 _MARK = b"ophion"
 
@@ -73,6 +76,7 @@ class BleServer:
         self._notify = notify
         self._pairing = pairing
         self._connection = -1
+        self._strangers: list[int] = []
         self._mtu = 23
         self._last_ms = 0
         self._advertise = False
@@ -127,6 +131,13 @@ class BleServer:
         except OSError:
             return False
 
+    def rename(self, name: str) -> None:
+        """Advertise as `name` from now on; who is connected stays."""
+        self._name = name
+        self._ble.config(gap_name=name)
+        self._adv, self._scan = advertising(name, bluetooth.UUID(_SERVICE))
+        self._advertise = not self.connected()
+
     def renew(self) -> None:
         """Take the radio's handler back and advertise anew, whatever the application did with them."""
         if self.present() and not self.connected():
@@ -146,6 +157,8 @@ class BleServer:
 
     def poll(self) -> None:
         """Do what is due: answer one request, go on sending, advertise, reset. Never blocks."""
+        while self._strangers:
+            self._hang_up(self._strangers.pop())
         if self._advertise:
             self._start_advertising()
         if self._pairing:
@@ -164,15 +177,18 @@ class BleServer:
     def _answer(self) -> None:
         request = self._inbox.take()
         if request is None:
+            if not self._inbox.partial():
+                self._session.idle()
             return
-        connection = self._inbox.tag()
-        before = self.connections
+        central = self._inbox.tag()
+        response = None
         try:
-            response = self._session.handle(request, connection)
+            # Handles are used again: what one central asked is not done, nor told, in the name of the next.
+            if central == self.connections:
+                response = self._session.handle(request, self._connection)
         finally:
             self._inbox.release()
-        # Handles are used again: what was asked by one central is not told to the next.
-        if response is not None and connection == self._connection and before == self.connections:
+        if response is not None and self.connected() and central == self.connections:
             self._out = response
             self._out_at = 0
             self._send()
@@ -180,10 +196,7 @@ class BleServer:
     def _expel(self) -> None:
         """Hang up on a central that is not welcome any more; its last answer is out."""
         if self.connected() and not self._out and self._session.unwelcome(self._connection):
-            try:
-                self._ble.gap_disconnect(self._connection)
-            except OSError:
-                pass  # it has gone
+            self._hang_up(self._connection)
 
     def _send(self) -> None:
         step = self._mtu - _ATT_OVERHEAD
@@ -194,13 +207,19 @@ class BleServer:
             try:
                 self._ble.gatts_notify(self._connection, self._handle, piece)
             except OSError as e:
-                if e.errno == errno.ENOMEM:
+                if e.errno in _LATER:
                     return
                 break
             self._out_at += len(piece)
             if self._out_at >= len(self._out):
                 break
         self._out = b""
+
+    def _hang_up(self, connection: int) -> None:
+        try:
+            self._ble.gap_disconnect(connection)
+        except OSError:
+            pass  # it has gone by itself
 
     def _start_advertising(self) -> None:
         self._advertise = False
@@ -224,23 +243,30 @@ class BleServer:
     def _on_event(self, event: int, data: tuple) -> None:
         if event == _IRQ_GATTS_WRITE:
             connection, handle = data
-            if handle == self._handle:
+            if handle == self._handle and connection == self._connection:
                 self._last_ms = time.ticks_ms()  # type: ignore[assignment]
-                self._inbox.put(self._ble.gatts_read(handle), connection)
+                self._inbox.put(self._ble.gatts_read(handle), self.connections)
+        elif event == _IRQ_CENTRAL_CONNECT and self.connected():
+            # The application advertises, too. One central at a time: who came first keeps the service.
+            self._strangers.append(data[0])
         elif event == _IRQ_CENTRAL_CONNECT:
             self._connection = data[0]
             self.connections += 1
             self._marked = self._ble.gatts_read(self._handle) == _MARK
         elif event == _IRQ_CENTRAL_DISCONNECT:
-            self._session.closed(data[0])
-            if data[0] == self._connection:
+            ours = data[0] == self._connection
+            if ours:
                 self._connection = -1
                 self._mtu = 23
                 self._inbox.reset_partial()
                 self._out = b""
                 self._advertise = True
-                if self._marked:
-                    self._ble.gatts_write(self._handle, _MARK)
+            elif data[0] in self._strangers:
+                self._strangers.remove(data[0])
+            self._session.closed(data[0])
+            if ours and self._marked:
+                self._ble.gatts_write(self._handle, _MARK)
         elif event == _IRQ_MTU_EXCHANGED:
             # It may come before the connect event (IDF 5.4.2 on), so connecting does not reset it.
-            self._mtu = data[1]
+            if data[0] == self._connection or not self.connected():
+                self._mtu = data[1]

@@ -1,85 +1,53 @@
-"""SMP over the console: the same UART that has the prompt and what programs print."""
+"""SMP over a console: the same UART that has the prompt and what programs print."""
 
 import select
 import sys
-import time
 
 from ophion_boot.compat import const
-from ophion_boot.core.inbox import Inbox
 from ophion_boot.core.smp_session import Session
 from ophion_boot.fmt import FormatError
 from ophion_boot.fmt.console import Reassembly, lines
+from ophion_boot.port.wire import Wire
 
-_RESET_DELAY_MS = const(300)
 _LINE_MAX = const(256)
 _BYTES_A_POLL = const(4096)
 _NEWLINE = const(10)
 _LINK = "console"
 
 
-class ConsoleServer:
-    """Serves `session` on standard input and output, as port/ble.py does on a radio.
-
-    `restart(boot_mode)` is called some time after the answer to a reset request has gone out.
+class ConsoleServer(Wire):
+    """Serves `session` on standard input and output, as port/ble.py does on a radio, or on `stream` (a
+    machine.UART). `limits` (Limits, or an Inbox) has the most bytes of a request, and counts what is dropped.
     """
 
-    def __init__(self, inbox: Inbox, session: Session, restart) -> None:  # type: ignore[no-untyped-def]
-        self._inbox = inbox
-        self._session = session
-        self._restart = restart
-        self._reassembly = Reassembly(inbox.size)
+    def __init__(self, limits, session: Session, restart, stream=None) -> None:  # type: ignore[no-untyped-def]
+        super().__init__(session, restart)
+        self._limits = limits
+        self._in = stream or sys.stdin
+        self._source = stream or sys.stdin.buffer
+        self._sink = stream or sys.stdout.buffer
+        self._reassembly = Reassembly(limits.size)
         self._line = bytearray(_LINE_MAX)
         self._used = 0
         self._byte = bytearray(1)
         self._poll = select.poll()
-        self._reset_at: int | None = None
-        self._reset_mode = 0
-        self.connections = 0
 
     def start(self) -> None:
         """Listen from now on."""
-        self._poll.register(sys.stdin, select.POLLIN)
+        self._poll.register(self._in, select.POLLIN)
 
     def stop(self) -> None:
         """Leave the console to the prompt."""
-        self._poll.unregister(sys.stdin)
-
-    def connected(self) -> bool:
-        """Never: a console does not tell; `connections` counts requests."""
-        return False
-
-    def reachable(self) -> bool:
-        """Always: a wire is there or not, nobody here can know."""
-        return True
-
-    def present(self) -> bool:
-        """Always, as `reachable`."""
-        return True
-
-    def renew(self) -> None:
-        """Nothing: nobody can take the console away and give it back."""
-
-    def request_reset(self, boot_mode: int) -> None:
-        """Reset soon, when the answer is out (a client waits for it)."""
-        self._reset_mode = boot_mode
-        self._reset_at = time.ticks_add(time.ticks_ms(), _RESET_DELAY_MS)  # type: ignore[assignment]
-
-    def busy(self) -> bool:
-        """True always: no event tells that there is input."""
-        return True
+        self._poll.unregister(self._in)
 
     def poll(self) -> None:
         """Do what is due: read what has come, answer whole requests, reset. Never waits."""
-        stdin = sys.stdin.buffer
-        for _ in range(_BYTES_A_POLL):
-            if not self._poll.poll(0):
-                break
-            stdin.readinto(self._byte)
+        count = 0
+        while count < _BYTES_A_POLL and self._poll.poll(0):
+            self._source.readinto(self._byte)
             self._take(self._byte[0])
-        if self._session.access:
-            self._session.access.expire()
-        if self._reset_at is not None and time.ticks_diff(time.ticks_ms(), self._reset_at) >= 0:
-            self._restart(self._reset_mode)
+            count += 1
+        self._rest(count == 0)
 
     def _take(self, byte: int) -> None:
         if byte != _NEWLINE:
@@ -93,17 +61,11 @@ class ConsoleServer:
         try:
             packet = self._reassembly.line(line)
         except FormatError:
-            self._inbox.dropped += 1
+            self._limits.dropped += 1
             return
-        if packet is not None and self._inbox.put(packet):
-            self._answer()
+        if packet is not None:
+            self._answer(packet)
 
-    def _answer(self) -> None:
-        self.connections += 1
-        try:
-            response = self._session.handle(self._inbox.take(), _LINK)  # type: ignore[arg-type]
-        finally:
-            self._inbox.release()
-        if response is not None:
-            for line in lines(response):
-                sys.stdout.buffer.write(line)
+    def _send(self, response: bytes | memoryview) -> None:
+        for line in lines(response):
+            self._sink.write(line)

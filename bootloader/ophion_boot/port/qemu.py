@@ -76,6 +76,10 @@ class Board:
     def led(self, on: bool) -> None:
         """There is none."""
 
+    def clock(self, value: tuple | None = None) -> tuple:
+        """Date and time: this machine has no clock that goes on. Raises OSError."""
+        raise OSError("this board has no clock")
+
     def watchdog(self, timeout_ms: int) -> machine.WDT:
         """Arm the watchdog; returns the object whose `feed()` keeps it quiet."""
         return machine.WDT(timeout=timeout_ms)

@@ -12,6 +12,8 @@ from ophion_boot.port.flash_cells import FlashCells
 from ophion_boot.port.ota import Ota
 from ophion_boot.port.part import Part
 
+_RXBUF = 4096
+
 
 class Board:
     """Hardware by name: areas of the flash, cells, RTC memory, watchdog, radio, reset."""
@@ -78,6 +80,15 @@ class Board:
         """Switch the LED of the layout, if there is one."""
         if self._led:
             self._led.value(1 if on else 0)
+
+    def clock(self, value: tuple | None = None) -> tuple | None:
+        """Date and time as `machine.RTC().datetime` has them: read, or set to `value`."""
+        return machine.RTC().datetime(value) if value else machine.RTC().datetime()
+
+    def uart(self, spec: dict):  # type: ignore[no-untyped-def]
+        """The UART that the layout's `[serial]` describes."""
+        pins = {name: spec[name] for name in ("tx", "rx") if spec[name] is not None}
+        return machine.UART(spec["uart"], spec["baud"], timeout=0, rxbuf=_RXBUF, **pins)
 
     def watchdog(self, timeout_ms: int) -> machine.WDT:
         """Arm the watchdog; returns the object whose `feed()` keeps it quiet."""

@@ -37,9 +37,16 @@ _RUNTIME_AREAS = ("otadata", "ota_0", "ota_1")
 _PERIOD_MAX_S = 5 * 86400
 _CLOCK = f"MicroPython's tick counter tells times of up to {_PERIOD_MAX_S} s apart"
 _COUNT_MAX = 250
+_PORT_MAX = 65535
 
 PORTS = ("unix", "qemu")
 """Modules of ophion_boot.port that have a Board; the first one when a layout names none."""
+
+SMP_PARTS = ("os", "stat", "settings")
+"""Groups of SMP commands that a board may leave out: date, time and what runs; counters; settings."""
+
+FRAMINGS = ("console", "raw")
+"""How SMP packets lie on a UART: lines of base64, or one behind the other."""
 
 _NAME_MAX = 29
 """BLE name in a scan response of 31 bytes (Core specification, Supplement part A, 1.2)."""
@@ -78,6 +85,21 @@ class Health:
 
 
 @dataclass(frozen=True)
+class Serial:
+    """A UART that carries SMP: `[serial]`.
+
+    framing  "console" (lines of base64), or "raw" (packets alone)
+    uart     its number for `machine.UART`, `baud` its rate, `tx` and `rx` its pins (None: the port's own)
+    """
+
+    framing: str = "console"
+    uart: int = 1
+    baud: int = 115200
+    tx: int | None = None
+    rx: int | None = None
+
+
+@dataclass(frozen=True)
 class Layout:
     """A checked board description; sizes in bytes, times as their names say."""
 
@@ -99,6 +121,9 @@ class Layout:
     access: AccessPolicy = field(default_factory=AccessPolicy)
     button: int | None = None
     led: int | None = None
+    smp: tuple[str, ...] = SMP_PARTS
+    udp: str = ""
+    serial: Serial | None = None
 
     @property
     def has_runtime(self) -> bool:
@@ -121,6 +146,13 @@ class Layout:
     def with_access(self, access: AccessPolicy) -> Layout:
         """The same board with this `access`; raises LayoutError when it cannot have it."""
         layout = replace(self, access=access)
+        _check(layout)
+        return layout
+
+    def with_roads(self, udp: str = "", framing: str = "") -> Layout:
+        """The same board, with SMP on UDP (`udp` is "HOST:PORT") and on UART 1, where they are not empty."""
+        serial = Serial(framing=framing) if framing else self.serial
+        layout = replace(self, udp=udp or self.udp, serial=serial)
         _check(layout)
         return layout
 
@@ -182,6 +214,9 @@ def device_module(
         "access": layout.access.entry(),
         "button": layout.button,
         "led": layout.led,
+        "smp": layout.smp,
+        "udp": layout.udp,
+        "serial": asdict(layout.serial) if layout.serial else None,
         "areas": {key: (area.offset, area.size) for key, area in layout.areas.items()},
         "keys": pairs,
         "roots": root_set(roots) if roots else None,
@@ -237,7 +272,41 @@ def _layout(table: Mapping[str, Any]) -> Layout:
         health=_health(table),
         button=_pin(board, "board.button"),
         led=_pin(board, "board.led"),
+        smp=_parts(table),
+        udp=_udp(table),
+        serial=_serial(table),
     )
+
+
+def _parts(table: Mapping[str, Any]) -> tuple[str, ...]:
+    """smp.groups; all of them when it is not there."""
+    section = _section(table, "smp") if "smp" in table else {}
+    for name in section:
+        if name not in ("groups", "udp"):
+            raise LayoutError(f"smp.{name} is not groups or udp")
+    value = section.get("groups", list(SMP_PARTS))
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise LayoutError("smp.groups is not a list of names")
+    return tuple(value)
+
+
+def _udp(table: Mapping[str, Any]) -> str:
+    section = table.get("smp", {})
+    return _text(section, "smp.udp") if "udp" in section else ""
+
+
+def _serial(table: Mapping[str, Any]) -> Serial | None:
+    if "serial" not in table:
+        return None
+    section = _section(table, "serial")
+    known = {field.name for field in fields(Serial)}
+    for name in section:
+        if name not in known:
+            raise LayoutError(f"serial.{name} is not one of {', '.join(sorted(known))}")
+    values: dict[str, Any] = {}
+    for name in section:
+        values[name] = (_text if name == "framing" else _number)(section, f"serial.{name}")
+    return Serial(**values)
 
 
 def _health(table: Mapping[str, Any]) -> Health:
@@ -284,6 +353,7 @@ def _check(layout: Layout) -> None:
     _check_runtime(layout)
     _check_health(layout)
     layout.access.check_port(layout.port)
+    _check_smp(layout)
     if layout.max_image_size <= 0:
         raise LayoutError("areas.primary and areas.secondary leave no room for an image")
     if layout.areas["state"].size != 2 * layout.sector:
@@ -323,6 +393,23 @@ def _check_health(layout: Layout) -> None:
         raise LayoutError(f'health.confirm {health.confirm!r} is not "application" or "health"')
     if layout.button is not None and layout.button == layout.led:
         raise LayoutError(f"board.button and board.led are one pin, {layout.led}")
+
+
+def _check_smp(layout: Layout) -> None:
+    for name in layout.smp:
+        if name not in SMP_PARTS:
+            raise LayoutError(f"smp.groups: {name!r} is not one of {', '.join(SMP_PARTS)}")
+    if layout.udp:
+        host, colon, port = layout.udp.rpartition(":")
+        if not (host and colon and port.isdecimal() and 1 <= int(port) <= _PORT_MAX):
+            raise LayoutError(f"smp.udp {layout.udp!r} is not ADDRESS:PORT, as in 0.0.0.0:1337")
+    if layout.serial:
+        if layout.port == "qemu":
+            raise LayoutError("[serial]: the UART of this board is its console")
+        if layout.serial.framing not in FRAMINGS:
+            raise LayoutError(f"serial.framing {layout.serial.framing!r} is not one of {', '.join(FRAMINGS)}")
+        if not layout.serial.baud:
+            raise LayoutError("serial.baud is 0")
 
 
 def _check_runtime(layout: Layout) -> None:

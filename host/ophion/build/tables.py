@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ophion_boot.core.keys import table_mark
-from ophion_boot.crypto import CryptoError, ed25519, p256
+from ophion_boot.crypto import CryptoError, ed25519, ed25519_table, p256, p256_table
 from ophion_boot.fmt.key import ECDSA_P256, ED25519, algorithm_of, from_raw, key_hash
 from ophion_boot.fmt.statement import INTERMEDIATE, SIGNING, Statement
 
 # Keys of RSA have no such table.
 _MAKERS: dict[int, Callable[[bytes], bytes]] = {
-    ED25519: lambda key: ed25519.make_table(ed25519.public_key(key)),
-    ECDSA_P256: lambda key: p256.make_table(p256.public_key(key)),
+    ED25519: lambda key: ed25519_table.make_table(ed25519.public_key(key)),
+    ECDSA_P256: lambda key: p256_table.make_table(p256.public_key(key)),
 }
 
 

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
     from ophion.push import Link
 
-Ble = Annotated[str, typer.Option("--ble", metavar="NAME", help="Name or address of the device.")]
+Ble = Annotated[
+    str,
+    typer.Option(
+        "--ble", "--device", metavar="NAME", help="Bluetooth name; or udp:HOST:PORT, serial:PATH, raw:PATH."
+    ),
+]
 
 device = typer.Typer(
     help="Look at a device and tell it what to do.", no_args_is_help=True, rich_markup_mode=None

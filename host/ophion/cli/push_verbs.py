@@ -11,7 +11,17 @@ import typer
 
 from ophion.cli.access_options import current_access, takes_access
 from ophion.cli.output import Json, clean, print_json
-from ophion.cli.session import TIMEOUT_S, Radio, Timeout, run_async
+from ophion.cli.session import (
+    TIMEOUT_S,
+    Ble,
+    Radio,
+    Serial,
+    SerialRaw,
+    Timeout,
+    Udp,
+    device_of,
+    run_async,
+)
 
 if TYPE_CHECKING:
     from ophion.push import Event
@@ -27,7 +37,10 @@ def push_image(
         list[Path],
         typer.Argument(metavar="IMAGE...", help="A signed image; application and runtime together."),
     ],
-    ble: Annotated[str, typer.Option("--ble", metavar="NAME", help="Name or address of the device.")],
+    ble: Ble = None,
+    udp: Udp = None,
+    serial: Serial = None,
+    serial_raw: SerialRaw = None,
     confirm: Annotated[
         bool, typer.Option("--confirm", help="Confirm it from here instead of waiting for the application.")
     ] = False,
@@ -47,6 +60,7 @@ def push_image(
     """Upload an image, have it tried, wait until it runs and is confirmed."""
     from ophion.package import load_image
 
+    device = device_of(ble, udp, serial, serial_raw)
     loaded = [load_image(path) for path in image]
     view = _view(as_json)
 
@@ -61,7 +75,7 @@ def push_image(
             connect_s=timeout,
             access=current_access(),
         )
-        async with aclosing(push(loaded, ble, options)) as events:
+        async with aclosing(push(loaded, device, options)) as events:
             async for event in events:
                 view.take(event)
 
@@ -138,9 +152,11 @@ class _BarView:
 def describe_event(event: Event) -> str:
     """One line for people; "" for an event that only a bar shows."""
     value = event.to_json()
+    value["mtu_text"] = f"MTU {value['mtu']}, " if value.get("mtu") else ""
     value["what"] = "runtime " if value.get("image") else ""
     lines = {
-        "connected": "connected to {device}, MTU {mtu}, requests of up to {buf_size} bytes",
+        "connected": "connected to {device}, {mtu_text}requests of up to {buf_size} bytes",
+        "resumed": "{what}{offset} of {total} bytes are there already, the upload goes on",
         "uploading": "",
         "uploaded": "uploaded {what}{sent} of {total} bytes in {seconds:.1f} s",
         "marked": "{what}verified by the device, to be tried at the next boot",

@@ -62,6 +62,26 @@ CutAt = Annotated[
     int | None,
     typer.Option("--cut-at-op", min=1, metavar="N", help="Power fails in flash operation N; this ends."),
 ]
+Udp = Annotated[
+    str, typer.Option("--udp", metavar="HOST:PORT", help="New device: take updates over UDP there, too.")
+]
+SerialFraming = Annotated[
+    str,
+    typer.Option(
+        "--serial", metavar="FRAMING", help="New device: over its UART, too (DIR/uart): console or raw."
+    ),
+]
+Golden = Annotated[
+    Path | None,
+    typer.Option(metavar="IMAGE", help="New device: factory image (boards that have one; default --image)."),
+]
+Roots = Annotated[
+    Path | None, typer.Option("--roots", metavar="CHAIN", help="New device: root set that it trusts.")
+]
+Program = Annotated[
+    str | None,
+    typer.Option(envvar="OPHION_MICROPYTHON", metavar="PATH", help="A micropython to run instead."),
+]
 _FOLLOW_S = 0.1
 _DEFAULT_DIR = Path(".ophion/sim")
 
@@ -86,6 +106,8 @@ def sim(
     layout: LayoutFile = None,
     board: Annotated[str, typer.Option(help="New device: a board that comes with ophion.")] = "sim",
     name: Annotated[str, typer.Option(help="New device: name in the air.")] = "ophion-sim",
+    udp: Udp = "",
+    serial: SerialFraming = "",
     cut_at_op: CutAt = None,
     micropython: OtherMicroPython = None,
     as_json: Json = False,
@@ -102,7 +124,8 @@ def sim(
 
     fresh = new or not (folder / "sim.json").exists()
     policy = _access(access, operator or [], passkey)
-    if not fresh and (image or golden or key or roots or enc_key or layout or policy):
+    given = image or golden or key or roots or enc_key or layout or policy or udp or serial
+    if not fresh and given:
         raise UsageError(f"{folder} holds a device already", "add --new to replace it")
     if fresh and not key and not roots:
         raise UsageError("a new device needs a key to trust", "ophion sim --image IMAGE --key KEY.pub")
@@ -129,6 +152,8 @@ def sim(
                 enc_keys=secrets,
                 access=policy,
                 micropython=micropython,
+                udp=udp,
+                serial=serial,
             )
         else:
             device = Simulator.open(folder, micropython=micropython)

@@ -1,4 +1,4 @@
-"""Pushing images to devices over Bluetooth LE, with the field's own client (smpclient over bleak).
+"""Pushing images to devices over Bluetooth LE, UDP or a serial port, with the field's own client (smpclient).
 
 async with aclosing(push(load_image("heartbeat-1.1.0.bin"), "ophion-sim")) as events:
     async for event in events:
@@ -15,6 +15,7 @@ from ophion.push.events import (
     Marked,
     Reconnecting,
     Resetting,
+    Resumed,
     Running,
     Uploaded,
     Uploading,
@@ -35,6 +36,7 @@ __all__ = [
     "PushOptions",
     "Reconnecting",
     "Resetting",
+    "Resumed",
     "Running",
     "Uploaded",
     "Uploading",

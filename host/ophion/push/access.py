@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ophion_boot.fmt.key import ID_BYTES
 from ophion_boot.fmt.token import token_digest
 from smp.error import MGMT_ERR
+from smpclient.transport.ble import MAC_ADDRESS_PATTERN, UUID_PATTERN
 
 from ophion.errors import RefusedError
 from ophion.push.group64 import AccessRead, AccessResponse, TokenWrite
@@ -25,8 +26,6 @@ Passkey = Callable[[], Awaitable[int]]
 
 _PATIENCE_S = 60.0
 _PAUSE_S = 1.0
-_TOKENS = "token"
-_MAC_SIGNS = 17
 
 
 @dataclass(frozen=True)
@@ -84,8 +83,8 @@ async def _state(link: Link) -> AccessResponse | None:
 
 def _check_name(asked: str, name: str) -> None:
     """A token is for one device: never sign for another than the one that was asked for by name."""
-    by_address = len(asked) == _MAC_SIGNS and asked.count(":") == 5
-    if not by_address and asked.count("-") != 4 and asked != name:
+    by_address = MAC_ADDRESS_PATTERN.match(asked) or UUID_PATTERN.match(asked)
+    if not by_address and asked != name:
         raise RefusedError(
             f"the device that answers as {asked} wants a token for {name!r}",
             "somebody may be between you and the device; name it by its address if this is right",

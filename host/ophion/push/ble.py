@@ -34,6 +34,9 @@ def write_size(largest: int) -> int:
 class BleTransport(SMPBLETransport):
     """What smpclient does, for more than one request at once."""
 
+    at_once = 255
+    """How many requests may be on their way: their sequence numbers are of one byte."""
+
     def __init__(self, access: Access | None = None) -> None:
         """`access` says whether to pair."""
         super().__init__()

@@ -1,10 +1,11 @@
 """What happens while an image is pushed, as values in the order they happen.
 
-    Connected ((Uploading)* Uploaded)+ Marked+ Resetting (Reconnecting | Connected)* Running+ Confirmed+
+    Connected (Resumed? Uploading* Uploaded)+ Marked+
+    Resetting (Reconnecting | Connected)* Running+ Confirmed+
 
-A lost link puts `Reconnecting`, `Connected` anywhere before `Resetting`. A release of two images has the
-events marked + for each; `image` is its number (0 application, 1 runtime). Sizes and offsets are bytes,
-times seconds.
+A lost link puts `Reconnecting`, `Connected` anywhere before `Resetting`; the upload begins again, mostly with
+`Resumed`. A release of two images has the events marked + for each; `image` is its number (0 application,
+1 runtime). Sizes and offsets are bytes, times seconds.
 """
 
 from __future__ import annotations
@@ -32,6 +33,16 @@ class Connected(Event):
     device: str
     mtu: int
     buf_size: int
+
+
+@dataclass(frozen=True)
+class Resumed(Event):
+    """`offset` of `total` bytes were on the device already, from an upload that was interrupted."""
+
+    kind: ClassVar[str] = "resumed"
+    offset: int
+    total: int
+    image: int = 0
 
 
 @dataclass(frozen=True)

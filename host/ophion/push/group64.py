@@ -91,6 +91,77 @@ class LogRead(message.ReadRequest):
     _ErrorV2: ClassVar[Any] = ErrorV2
 
 
+class CountersResponse(message.ReadResponse):
+    """Counters by group: "events" for ever, "boot" and "link" since the last reset."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    _GROUP_ID = GROUP
+    _COMMAND_ID = 3
+
+    counters: dict[str, dict[str, int]]
+
+
+class CountersRead(message.ReadRequest):
+    """Ask for all counters at once."""
+
+    _GROUP_ID = GROUP
+    _COMMAND_ID = 3
+    _Response: ClassVar[Any] = CountersResponse
+    _ErrorV1: ClassVar[Any] = ErrorV1
+    _ErrorV2: ClassVar[Any] = ErrorV2
+
+
+class BatteryResponse(message.ReadResponse):
+    """What the application says of its battery; None where it has said nothing."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    _GROUP_ID = GROUP
+    _COMMAND_ID = 4
+
+    percent: int | None = None
+    mv: int | None = None
+
+
+class BatteryRead(message.ReadRequest):
+    """Ask how full the battery is."""
+
+    _GROUP_ID = GROUP
+    _COMMAND_ID = 4
+    _Response: ClassVar[Any] = BatteryResponse
+    _ErrorV1: ClassVar[Any] = ErrorV1
+    _ErrorV2: ClassVar[Any] = ErrorV2
+
+
+class DeltaBase(BaseModel):
+    """The active image of image number `image`."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    image: int
+    version: str
+    hash: bytes
+
+
+class DeltaBaseResponse(message.ReadResponse):
+    """What a delta can be made against."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    _GROUP_ID = GROUP
+    _COMMAND_ID = 5
+
+    bases: list[DeltaBase]
+
+
+class DeltaBaseRead(message.ReadRequest):
+    """Ask what a delta can be made against."""
+
+    _GROUP_ID = GROUP
+    _COMMAND_ID = 5
+    _Response: ClassVar[Any] = DeltaBaseResponse
+    _ErrorV1: ClassVar[Any] = ErrorV1
+    _ErrorV2: ClassVar[Any] = ErrorV2
+
+
 class RecoveryResponse(message.WriteResponse):
     """The device will restart into recovery."""
 

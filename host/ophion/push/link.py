@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from typing import Any
@@ -22,9 +23,10 @@ from smpclient.transport.ble import SMPBLETransportDeviceNotFound, SMPBLETranspo
 
 from ophion.errors import DeviceNotFound, LinkLost, OphionError, RefusedError
 from ophion.push.access import Access, show_token
-from ophion.push.ble import BleTransport
 from ophion.push.group64 import GROUP as OPHION_GROUP
 from ophion.push.group64 import (
+    CountersRead,
+    CountersResponse,
     InfoRead,
     InfoResponse,
     LogEntry,
@@ -36,6 +38,7 @@ from ophion.push.group64 import (
 )
 from ophion.push.pipeline import SLOW_ANSWER_TIMEOUT_S, Limits, Uploader
 from ophion.push.refusal import GENERIC, refusal
+from ophion.push.wire import transport_of_device
 
 CONNECT_TIMEOUT_S = 15.0
 ANSWER_TIMEOUT_S = 5.0
@@ -52,18 +55,20 @@ class Link:
     def __init__(
         self, device: str, connect_timeout_s: float = CONNECT_TIMEOUT_S, access: Access | None = None
     ) -> None:
-        """`device` is a name or an address; `access` is shown to it once it is connected."""
+        """`device` is a Bluetooth name or address, udp:HOST:PORT, serial:PATH or raw:PATH; `access` is shown
+        to it once it is connected."""
         self.device = device
         self._access = access or Access()
         self._connect_timeout_s = connect_timeout_s
-        self._transport = BleTransport(self._access)
-        self._client = SMPClient(self._transport, device, ANSWER_TIMEOUT_S)
+        self._transport, address = transport_of_device(device, self._access)
+        first_answer_s = getattr(self._transport, "FIRST_ANSWER_S", ANSWER_TIMEOUT_S)
+        self._client = SMPClient(self._transport, address, first_answer_s)
 
     async def __aenter__(self) -> Link:
         """Scan, connect, exchange buffer sizes, be let in. Raises DeviceNotFound, LinkLost, RefusedError."""
         try:
             with converted(self.device, "connecting"):
-                await self._client.connect(self._connect_timeout_s)
+                await self._open()
         except LinkLost:
             if self._transport.found:
                 raise
@@ -89,6 +94,17 @@ class Link:
         if self._access.operator is not None:
             await show_token(self, self._access.operator)
 
+    async def _open(self) -> None:
+        """Connect; without Bluetooth the first answer shows that somebody is there, and requests get lost."""
+        deadline = time.monotonic() + self._connect_timeout_s
+        while True:
+            await self._client.connect(self._connect_timeout_s)
+            if self._transport.found:
+                return
+            await self.close()
+            if time.monotonic() >= deadline:
+                raise DeviceNotFound(f"nothing answers at {self.device}")
+
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
@@ -99,13 +115,13 @@ class Link:
 
     @property
     def mtu(self) -> int:
-        """ATT MTU in bytes."""
-        return self._transport.att_mtu
+        """ATT MTU in bytes; 0 without Bluetooth."""
+        return int(self._transport.att_mtu)
 
     @property
     def buf_size(self) -> int:
         """The largest SMP request in bytes that the device takes."""
-        return self._transport.max_unencoded_size
+        return int(self._transport.max_unencoded_size)
 
     async def images(self) -> list[ImageState]:
         """The image list (SMP image state)."""
@@ -136,7 +152,9 @@ class Link:
             ours = True
         except RefusedError:
             ours = False
-        return Limits.of(answer.buf_size, answer.buf_count, self._transport.mtu, ours, window)
+        size = min(answer.buf_size, self.buf_size)
+        at_once = self._transport.at_once if window is None else min(window, self._transport.at_once)
+        return Limits.of(size, answer.buf_count, self._transport.mtu, ours, at_once)
 
     async def upload(
         self, data: bytes, image: int = 0, digest: bytes = b"", window: int | None = None
@@ -185,9 +203,16 @@ class Link:
         """The events that the device keeps, oldest first; empty for a device that is not Ophion's."""
         try:
             answer = await self._request(LogRead(), "its log")
-        except RefusedError:
+        except RefusedError as error:
+            if error.group == GENERIC and error.rc == MGMT_ERR.EACCESSDENIED:
+                raise
             return []
         return list(answer.log)
+
+    async def counters(self) -> dict[str, dict[str, int]]:
+        """What the device counts, by group: "events" for ever, "boot" and "link" since its last reset."""
+        answer: CountersResponse = await self._request(CountersRead(), "its counters")
+        return dict(answer.counters)
 
     async def trust(self) -> TrustResponse:
         """What the device trusts, and what it asks of images at least (group 64)."""
@@ -207,7 +232,7 @@ class Link:
 
     async def wait_gone(self, timeout_s: float) -> bool:
         """Wait until the device ends the connection; False when it did not in time."""
-        return await self._transport.wait_disconnected(timeout_s)
+        return bool(await self._transport.wait_disconnected(timeout_s))
 
     async def _set_state(self, request: ImageStatesWrite, action: str) -> list[ImageState]:
         answer = await self._request(request, action, SLOW_ANSWER_TIMEOUT_S)

@@ -20,6 +20,7 @@ from ophion.push.events import (
     Marked,
     Reconnecting,
     Resetting,
+    Resumed,
     Running,
     Uploaded,
     Uploading,
@@ -184,6 +185,8 @@ class _Push:
                     raise OphionError(f"{self._device} does not take the upload beyond byte {offset}")
                 if start is None:  # the first answer already counts the first request
                     start = offset if offset > link.buf_size else 0
+                    if start:
+                        yield Resumed(start, total, number)
                 self._best_offset = max(self._best_offset, (len(self._sent), offset))
                 if now - last >= _PROGRESS_EVERY_S or offset == total:
                     last = now

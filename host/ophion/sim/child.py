@@ -85,8 +85,12 @@ class Child:
         config: str,
         on_message: MessageHandler,
         on_console: ConsoleHandler,
+        fds: Sequence[int] = (),
     ) -> Child:
-        """Start `runtime` (see launch.py) with the MicroPython `arguments` and the board's JSON."""
+        """Start `runtime` (see launch.py) with the MicroPython `arguments` and the board's JSON.
+
+        `fds` are open files that it inherits.
+        """
         loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair()
         try:
@@ -100,7 +104,7 @@ class Child:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
-                pass_fds=(theirs.fileno(),),
+                pass_fds=(theirs.fileno(), *fds),
                 start_new_session=True,
             )
         except OSError as e:

@@ -29,6 +29,8 @@ class Goods:
     files: Mapping[str, bytes] = field(default_factory=dict)
     runtime: Sequence[int] = (1, 0, 0, 0)
     access: AccessPolicy | None = None
+    udp: str = ""
+    serial: str = ""
 
 
 Made = tuple[Board, bytes, Mapping[str, bytes]]
@@ -50,6 +52,7 @@ def from_layout(goods: Goods, path: Path) -> Made:
         layout = layout.with_encryption()
     if goods.access is not None:
         layout = layout.with_access(goods.access)
+    layout = layout.with_roads(goods.udp, goods.serial)
     contents = {"primary": goods.image, "golden": goods.golden or goods.image}
     table: tuple[tuple[str, int, int, int, int], ...] = ()
     if layout.has_runtime:

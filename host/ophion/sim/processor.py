@@ -10,6 +10,7 @@ import asyncio
 import dataclasses
 import json
 import struct
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -34,6 +35,7 @@ _START_TIMEOUT_S = 20.0
 _QUICK_CRASH_S = 1.0
 _BACKOFF_S = (0.05, 5.0)  # first and longest pause before a crashed runtime is started again
 _TAIL_LINES = 8
+_YEAR_2000_US = 946_684_800_000_000
 
 Order = tuple[int, str, float] | None  # cause, reason, delay in seconds; None: power off
 
@@ -50,6 +52,8 @@ class Surroundings:
     radio: RadioOptions
     ether: Ether
     console: Console
+    uart: int
+    """The chip's end of its UART, an open file."""
 
 
 class Processor:
@@ -63,6 +67,7 @@ class Processor:
         self.driven: dict[int, list[int]] = {}
         self._with = surroundings
         self._rtc = b""
+        self._clock_ahead_us = 0
         self._watchdog = Watchdog(lambda: self.reset(m.WATCHDOG))
         self._peripheral: Peripheral | None = None
         self._life: asyncio.Task[None] | None = None
@@ -151,6 +156,7 @@ class Processor:
             json.dumps(self._config(cause, cut)),
             self._on_message,
             w.console.feed,
+            (w.uart,),
         )
         self._peripheral = Peripheral(w.ether, w.board, w.radio, child.send)
         started = loop.time()
@@ -174,6 +180,7 @@ class Processor:
             self._watchdog.disarm()
         if cause == m.POWER_ON:
             self._rtc = b""
+            self._clock_ahead_us = _YEAR_2000_US - time.time_ns() // 1000
         self.halted = False
         self._note(reason if cause == m.POWER_ON else f"{reason} reset")
         self.starts.append(Start(cause, reason))
@@ -199,6 +206,8 @@ class Processor:
             "uid": board.uid.replace(":", ""),
             "address": board.address.replace(":", ""),
             "rtc": self._rtc.hex(),
+            "clock": self._clock_ahead_us,
+            "uart": self._with.uart,
             "partitions": board.partitions,
             "cut": [cut.at_op, cut.shape, cut.seed] if cut else None,
             "pins": {str(pin): level for pin, level in self._with.pins.items()},
@@ -218,6 +227,8 @@ class Processor:
             self._give(None)
         elif kind == m.RTC:
             self._rtc = payload
+        elif kind == m.CLOCK:
+            self._clock_ahead_us = struct.unpack("<q", payload)[0]
         elif kind == m.WDT:
             self._watchdog.arm(struct.unpack("<I", payload)[0] / 1000)
         elif kind == m.PIN:

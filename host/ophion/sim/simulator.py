@@ -17,6 +17,7 @@ from ophion.sim.options import Cut, RadioOptions, Start
 from ophion.sim.processor import REASONS, Processor, Surroundings
 from ophion.sim.runtime import find_runtime
 from ophion.sim.state import Board, StateDir
+from ophion.sim.uart import Uart
 
 if TYPE_CHECKING:
     from ophion.build.access import AccessPolicy
@@ -52,6 +53,7 @@ class Simulator:
         self._ether: Ether | None = None
         self._gate: CentralGate | None = None
         self._console: Console | None = None
+        self._uart: Uart | None = None
         self._processor: Processor | None = None
         self.transport = ""
 
@@ -77,6 +79,8 @@ class Simulator:
         radio: RadioOptions | None = None,
         heap: str = "4M",
         pins: Mapping[int, int] | None = None,
+        udp: str = "",
+        serial: str = "",
     ) -> Simulator:
         """Make a new device: erased flash, with `image` in the primary area.
 
@@ -88,9 +92,10 @@ class Simulator:
         either, and win. A board whose runtime is a component of its own gets all that as an image in its
         first app partition, called version `runtime`. `enc_keys` are private keys for encrypted images
         (`ophion.keys.DeviceKey.entry`), which any board of the simulator may have. `access` takes the place
-        of the layout's.
+        of the layout's. `udp` ("HOST:PORT") and `serial` ("raw" or "console") are roads that it has besides
+        Bluetooth.
         """
-        goods = Goods(name, image, golden, keys, roots, enc_keys, files or {}, runtime, access)
+        goods = Goods(name, image, golden, keys, roots, enc_keys, files or {}, runtime, access, udp, serial)
         board, flash, frozen = from_layout(goods, layout) if layout else bare(goods, flash_size)
         StateDir(Path(directory)).make(board, flash, frozen)
         return cls.open(directory, micropython=micropython, radio=radio, heap=heap, pins=pins)
@@ -124,6 +129,7 @@ class Simulator:
         self._state.lock()
         try:
             self._console = Console(self._state.console)
+            self._uart = Uart(self._state.uart)
             self._ether = Ether(self._radio)
             self._gate = CentralGate(self._ether)
             self._processor = Processor(
@@ -136,6 +142,7 @@ class Simulator:
                     radio=self._radio,
                     ether=self._ether,
                     console=self._console,
+                    uart=self._uart.chip,
                 )
             )
             self.transport = await self._gate.open()
@@ -158,6 +165,9 @@ class Simulator:
             self._ether = None
         if self._console is not None:
             self._console.close()
+        if self._uart is not None:
+            self._uart.close()
+            self._uart = None
         self._state.unlock()
 
     async def serve(self) -> None:
@@ -227,6 +237,11 @@ class Simulator:
     def address(self) -> str:
         """The radio address, as printed on a label."""
         return self._board.address
+
+    @property
+    def port(self) -> str:
+        """Path of the serial port at the other end of the device's UART 1, while it runs."""
+        return self._uart.port if self._uart else ""
 
     @property
     def powered(self) -> bool:

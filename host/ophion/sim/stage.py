@@ -26,6 +26,26 @@ ENCRYPTION = frozenset(
 
 KEY_TABLES = frozenset({"ophion_boot/crypto/base_p256.py"})
 """Frozen files that only a board with `update.key_tables` and a key of P-256 imports."""
+SMP_PARTS = frozenset(
+    f"ophion_boot/{name}.py"
+    for name in (
+        "core/settings",
+        "core/smp_clock",
+        "core/smp_settings",
+        "core/smp_stat",
+        "fmt/console",
+        "fmt/stream",
+        "port/console",
+        "port/raw",
+        "port/roads",
+        "port/udp",
+        "port/wire",
+    )
+)
+"""Frozen files that a board without `[smp]` groups, UDP and `[serial]` never imports, and may leave out."""
+
+_OF_THE_HOST = ("ophion_boot/crypto/ed25519_table.py", "ophion_boot/crypto/p256_table.py")
+"""What is in the device's tree and no device imports: the host makes the tables with it."""
 
 _STAND_INS = Path(__file__).parent / "device"
 
@@ -46,7 +66,11 @@ def product_files() -> dict[str, bytes]:
     """The product's own frozen files: bootloader, what applications import, the files that start them."""
     boot = _package_dir("ophion_boot")
     boot_files = _python_files(boot, "ophion_boot/")
-    files = {n: c for n, c in boot_files.items() if not n.startswith("ophion_boot/frozen/")}
+    files = {
+        n: c
+        for n, c in boot_files.items()
+        if not n.startswith("ophion_boot/frozen/") and n not in _OF_THE_HOST
+    }
     files.update(_python_files(_package_dir("ophion_app"), "ophion_app/"))
     files.update(_python_files(_first_dir(boot / "frozen", boot.parent / "frozen"), ""))
     return files

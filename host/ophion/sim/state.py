@@ -4,6 +4,7 @@ sim.json      name, addresses, flash geometry
 flash.bin     the NOR flash
 frozen/       the device's frozen Python files; of a board with partitions only the chip's stand-ins
 radio.json    while it runs: {"pid": ..., "transport": "tcp-client:127.0.0.1:PORT"}
+uart          while it runs: a link to the terminal that is the other end of its UART
 console.log   everything the device printed
 """
 
@@ -67,6 +68,7 @@ class StateDir:
         self.flash = path / "flash.bin"
         self.frozen = path / "frozen"
         self.radio = path / "radio.json"
+        self.uart = path / "uart"
         self.console = path / "console.log"
         self._board = path / "sim.json"
         self._lock: IO[str] | None = None

@@ -79,7 +79,7 @@ def _ed25519() -> list[Row]:
         Row("Ed25519, any key", setup, call, 14, peer, signatures=SIGNATURES),
         Row(
             "Ed25519, table of 6 KB",
-            f"{setup}\ntable = ed25519.make_table(key)",
+            f"{setup}\nfrom ophion_boot.crypto.ed25519_table import make_table\ntable = make_table(key)",
             "ed25519.verify(key, *signed[n], table)",
             5.5,
             peer,
@@ -119,7 +119,7 @@ def _p256() -> list[Row]:
         Row("ECDSA P-256, any key", setup, call, 18, peer, signatures=SIGNATURES),
         Row(
             "ECDSA P-256, table of 4 KB",
-            f"{setup}\ntable = p256.make_table(key)",
+            f"{setup}\nfrom ophion_boot.crypto.p256_table import make_table\ntable = make_table(key)",
             "p256.verify(key, *signed[n], table)",
             8,
             peer,

@@ -14,7 +14,7 @@ for name, table in (("base_ed25519", "TABLE"), ("odd_p256", "ODD")):
     sys.modules[empty.__name__] = empty
 
 from as_module import as_module  # noqa: E402
-from ophion_boot.crypto import ed25519, p256  # noqa: E402
+from ophion_boot.crypto import ed25519_table, p256_table  # noqa: E402
 
 ED25519 = (
     15112221349535400772501151409588531511454012693041857206046113283949847762202,
@@ -28,12 +28,12 @@ P256 = (
 
 def main() -> None:
     """Write them."""
-    about = "The comb table of Ed25519's generator (see `ed25519.comb_table`; a test makes it again)."
-    (FOLDER / "base_ed25519.py").write_text(as_module(about, {"TABLE": ed25519.comb_table(*ED25519)}))
-    about = "The comb table of P-256's generator (see `p256.comb_table`; a test makes it again)."
-    (FOLDER / "base_p256.py").write_text(as_module(about, {"TABLE": p256.comb_table(*P256)}))
-    about = "Odd multiples of P-256's generator (see `p256.odd_table`; a test makes them again)."
-    (FOLDER / "odd_p256.py").write_text(as_module(about, {"ODD": p256.odd_table(*P256)}))
+    about = "The comb table of Ed25519's generator (see `ed25519_table.comb_table`; a test makes it again)."
+    (FOLDER / "base_ed25519.py").write_text(as_module(about, {"TABLE": ed25519_table.comb_table(*ED25519)}))
+    about = "The comb table of P-256's generator (see `p256_table.comb_table`; a test makes it again)."
+    (FOLDER / "base_p256.py").write_text(as_module(about, {"TABLE": p256_table.comb_table(*P256)}))
+    about = "Odd multiples of P-256's generator (see `p256_table.odd_table`; a test makes them again)."
+    (FOLDER / "odd_p256.py").write_text(as_module(about, {"ODD": p256_table.odd_table(*P256)}))
 
 
 if __name__ == "__main__":

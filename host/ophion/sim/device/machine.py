@@ -8,6 +8,8 @@ import struct
 
 import ophion_messages as m
 import ophion_sim
+import uselect
+import utime
 from ophion_messages import DEEP_SLEEP as DEEPSLEEP_RESET
 from ophion_messages import HARD as HARD_RESET
 from ophion_messages import POWER_ON as PWRON_RESET  # noqa: F401
@@ -70,14 +72,25 @@ def enable_irq(state):
     ophion_sim.link().busy = state
 
 
+def _seconds(year, month, day, hour, minute, second):
+    """Seconds from 1970 on to a date."""
+    if month < 3:
+        year, month = year - 1, month + 12
+    days = 365 * year + year // 4 - year // 100 + year // 400 + (153 * month - 457) // 5 + day - 719469
+    return 86400 * days + 3600 * hour + 60 * minute + second
+
+
 class RTC:
-    """RTC memory: at most 2048 bytes that survive every reset but power-on."""
+    """RTC memory: at most 2048 bytes that survive every reset but power-on. The clock does so too, and begins
+    with the year 2000."""
 
     _kept = None
+    _ahead_us = None
 
     def __init__(self, id=0):
         if RTC._kept is None:
             RTC._kept = binascii.unhexlify(ophion_sim.config("rtc"))
+            RTC._ahead_us = ophion_sim.config("clock")
 
     def memory(self, data=None):
         if data is None:
@@ -87,6 +100,48 @@ class RTC:
         RTC._kept = bytes(data)
         ophion_sim.link().send(m.RTC, RTC._kept)
         return None
+
+    def datetime(self, value=None):
+        """(year, month, day, weekday, hour, minute, second, microsecond), read or set; Monday is 0."""
+        host_us = utime.time_ns() // 1000
+        if value is None:
+            us = host_us + RTC._ahead_us
+            t = utime.gmtime(us // 1000000)
+            return t[0], t[1], t[2], t[6], t[3], t[4], t[5], us % 1000000
+        seconds = _seconds(*(tuple(value[:3]) + tuple(value[4:7])))
+        RTC._ahead_us = 1000000 * seconds + value[7] - host_us
+        ophion_sim.link().send(m.CLOCK, struct.pack("<q", RTC._ahead_us))
+        return None
+
+
+class UART:
+    """UART 1: the other end is a pseudo terminal of the supervisor. With nobody there, output is lost."""
+
+    _piece = 256
+    file = None
+
+    def __init__(self, id, baudrate=115200, **options):
+        if id != 1:
+            raise ValueError("UART(%d) does not exist" % id)
+        if UART.file is None:
+            UART.file = open(ophion_sim.config("uart"), "r+b")
+        self._in = uselect.poll()
+        self._in.register(self.file, uselect.POLLIN)
+        self._out = uselect.poll()
+        self._out.register(self.file, uselect.POLLOUT)
+
+    def any(self):
+        return 1 if self._in.poll(0) else 0
+
+    def readinto(self, buf):
+        return self.file.readinto(buf) if self.any() else None
+
+    def write(self, data):
+        view = memoryview(data)
+        sent = 0
+        while sent < len(view) and self._out.poll(100):
+            sent += self.file.write(view[sent : sent + self._piece])
+        return sent
 
 
 class WDT:

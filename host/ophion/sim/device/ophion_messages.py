@@ -20,6 +20,7 @@ WDT = 5  # <I timeout ms: arm the watchdog (again)
 FEED = 6
 STARTED = 7  # MicroPython runs and the link works
 PIN = 8  # <BB pin, level: an output was switched
+CLOCK = 9  # <q us between the supervisor's clock and the chip's: the time was set
 BLE_ACTIVE = 16  # <B on/off -> REPLY
 BLE_MTU = 17  # <H preferred MTU
 BLE_NAME = 18  # GAP device name, UTF-8

@@ -12,6 +12,11 @@ from uselect import POLLERR, POLLHUP, POLLIN, POLLOUT  # noqa: F401
 _SLICE_MS = 1
 
 
+def _file(obj):
+    """What is polled for `obj`: a machine.UART stands for a file."""
+    return getattr(obj, "file", obj)
+
+
 class _Poll:
     def __init__(self):
         self._poll = uselect.poll()
@@ -19,13 +24,13 @@ class _Poll:
         self._poll.register(self._link.file, POLLIN)
 
     def register(self, obj, eventmask=POLLIN | POLLOUT):
-        return self._poll.register(obj, eventmask)
+        return self._poll.register(_file(obj), eventmask)
 
     def unregister(self, obj):
-        return self._poll.unregister(obj)
+        return self._poll.unregister(_file(obj))
 
     def modify(self, obj, eventmask):
-        return self._poll.modify(obj, eventmask)
+        return self._poll.modify(_file(obj), eventmask)
 
     def poll(self, timeout=-1, flags=0):
         """As the built-in poll, -1 waits for ever; the link to the hardware is never in the result."""
