@@ -95,7 +95,10 @@ class ImageGroup:
 
     def idle(self) -> bool:
         """Erase a sector ahead; False when there is nothing to do."""
-        return any(component.upload.ahead() for component in self._components)
+        for component in self._components:  # noqa: SIM110  any() would allocate, at every poll
+            if component.upload.ahead():
+                return True
+        return False
 
     def try_uploaded(self) -> None:
         """Ask for a trial of the image that was uploaded last; raises SmpError when it is refused."""
