@@ -43,7 +43,7 @@ class Upload:
     """Writes to where `strategy` stages an update; `buf` (a sector) is lent while a chunk is taken.
 
     `verifier` is asked what header and TLVs say of image `number`; None: nobody is, until it is wanted.
-    With `progress` an upload goes on after a reset. Chunks in the middle allocate nothing. `done`: the last
+    With `progress` an upload goes on after a reset. Chunks in the middle allocate nothing. `done`: that
     chunk was the last of an image.
     """
 
@@ -102,6 +102,7 @@ class Upload:
         """
         if offset == 0 and size is not None:
             self._start(size, bytes(sha), data)
+        self.done = False
         if not self._size or offset != self._at:
             return self._answer
         if offset + len(data) > self._size:
