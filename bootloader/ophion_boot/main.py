@@ -217,7 +217,7 @@ def _access(board, layout: dict):  # type: ignore[no-untyped-def]
         return None
     from ophion_boot.core.access import Access
 
-    return Access(policy, layout["name"], board.uid(), board.entropy, time)
+    return Access(policy, lambda: layout["name"], board.uid(), board.entropy, time)
 
 
 def _bonds(board, layout: dict, log: EventLog):  # type: ignore[no-untyped-def]

@@ -236,6 +236,7 @@ class ImageGroup:
     ) -> dict:
         """Answer a chunk of the component that is being sent (Upload.chunk); raises SmpError."""
         component = self._sending
+        going = component.upload.open() or not offset
         try:
             answer = component.upload.chunk(offset, data, size, sha)
         except UploadError as e:
@@ -244,7 +245,7 @@ class ImageGroup:
             raise refusal(_INVALID_HEADER, str(e))
         except StrategyError as e:
             raise refusal(_NO_FREE_SLOT, str(e))
-        if answer["off"] and not component.upload.open() and answer.get("match", True):
+        if going and answer["off"] and not component.upload.open() and answer.get("match", True):
             self.uploads += 1
             self.uploaded = component
         return answer
