@@ -15,7 +15,7 @@ def test_counts_are_the_same_in_every_run(bench_qemu):
     assert bench_qemu.measure(32) == first
     assert first["boot"] > first["verify"] > first["hash"] > 0
     assert first["swap8"] > first["swap4"] > 0
-    assert len(bench_qemu.rows({32: first}, first)) == 9
+    assert len(bench_qemu.rows({32: first}, first)) == 12
 
 
 def test_a_table_of_the_key_makes_boot_and_verify_cheaper(bench_qemu):
@@ -32,6 +32,26 @@ def test_three_times_the_image_takes_three_times_the_hash(bench_qemu):
     ratio = large["image"] / small["image"]
     assert large["hash"] / small["hash"] == pytest.approx(ratio, rel=0.1)
     assert large["verify"] > small["verify"]
+
+
+def test_what_a_packet_of_an_upload_may_take(bench_qemu):
+    found = bench_qemu.measure(32)
+    assert 20_000 < found["chunk"] <= 40_000
+    assert found["chunk"] < found["chunk_most"] <= 70_000
+    assert found["left"] == 0, "it left something on the heap"
+    assert found["radio"] > found["chunk"] and found["upload"] > found["chunk"]
+    # Over the 100,000 that were asked for: this keeps it from growing.
+    assert found["chunk"] < found["console"] <= 190_000
+    assert [line.split(":")[0] for line in bench_qemu.broken(found)] == ["console"]
+
+
+def test_recovery_can_be_reached_soon_after_a_reset_when_nothing_boots(bench_qemu):
+    found = bench_qemu.recovery(200)
+    assert 10_000_000 < found["recovery_empty"] < found["recovery_bad"]
+    assert bench_qemu.broken(found) == []
+    limit = bench_qemu.LIMITS["recovery_bad"]
+    assert limit * bench_qemu.CYCLES / bench_qemu.CLOCK_HZ <= 1.5
+    assert "recovery_bad: " in bench_qemu.broken({"recovery_bad": limit + 1})[0]
 
 
 # The aim is 90 KiB; with trust, five kinds of keys and health it is 160,064 bytes. This keeps it from
