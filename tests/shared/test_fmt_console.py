@@ -87,3 +87,8 @@ def test_damage_is_refused_and_the_next_packet_is_whole():
 def test_a_packet_of_more_than_the_buffer_is_refused():
     pieces = lines(bytes(101))
     assert "103 bytes" in raises(FormatError, Reassembly(100).line, pieces[0])
+
+
+def test_a_view_goes_out_as_its_bytes_do():
+    packet = bytes(range(200))
+    assert lines(memoryview(packet)) == lines(packet)

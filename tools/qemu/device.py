@@ -14,7 +14,7 @@ from pathlib import Path
 from ophion.build.boards import board_layout
 from ophion.build.layout import device_module, load_layout
 from ophion.sim.device.nor import NorFlash
-from ophion.sim.stage import ENCRYPTION, KEY_TABLES, device_files, stand_ins
+from ophion.sim.stage import ENCRYPTION, KEY_TABLES, ROADS, device_files, stand_ins
 from ophion_boot.core.area import Area
 from ophion_boot.core.receive import Upload
 from ophion_boot.core.strategies import make
@@ -44,7 +44,7 @@ def firmware(
         del frozen[f"ophion_boot/port/{port}.py"]
     layout = replace(load_layout(board_layout("qemu")), key_tables=key_tables)
     # The keys are Ed25519.
-    unused = KEY_TABLES if layout.encryption else ENCRYPTION | KEY_TABLES
+    unused = ROADS | KEY_TABLES if layout.encryption else ROADS | ENCRYPTION | KEY_TABLES
     frozen = {name: data for name, data in frozen.items() if name not in unused}
     frozen["ophion_layout.py"] = device_module(layout, layout.name, list(keys)).encode()
     frozen["counting.py"] = (build.BOARD / "modules" / "counting.py").read_bytes()

@@ -26,7 +26,10 @@ ENCRYPTION = frozenset(
 
 KEY_TABLES = frozenset({"ophion_boot/crypto/base_p256.py"})
 """Frozen files that only a board with `update.key_tables` and a key of P-256 imports."""
-SMP_PARTS = frozenset(
+ROADS = frozenset(f"ophion_boot/{name}.py" for name in ("fmt/stream", "port/raw", "port/roads", "port/udp"))
+"""Frozen files that a board without UDP and `[serial]` never imports, and may leave out."""
+
+SMP_PARTS = ROADS | {
     f"ophion_boot/{name}.py"
     for name in (
         "core/settings",
@@ -34,15 +37,11 @@ SMP_PARTS = frozenset(
         "core/smp_settings",
         "core/smp_stat",
         "fmt/console",
-        "fmt/stream",
         "port/console",
-        "port/raw",
-        "port/roads",
-        "port/udp",
         "port/wire",
     )
-)
-"""Frozen files that a board without `[smp]` groups, UDP and `[serial]` never imports, and may leave out."""
+}
+"""What a board with a radio and without `[smp]` groups, UDP and `[serial]` may leave out."""
 
 _OF_THE_HOST = ("ophion_boot/crypto/ed25519_table.py", "ophion_boot/crypto/p256_table.py")
 """What is in the device's tree and no device imports: the host makes the tables with it."""
