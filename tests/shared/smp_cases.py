@@ -125,7 +125,7 @@ class Device:
         if guarded:
             random = Random(1)
             policy = {"mode": "token", "passkey": "none", "operators": [from_raw(vector_keys()[0][1])]}
-            self.access = Access(policy, "fuzz", b"123456", random.bytes, Clock())
+            self.access = Access(policy, lambda: "fuzz", b"123456", random.bytes, Clock())
         self.rig = rigs.Rig(trials=3)
         self.rig.flash_primary(image(NAMES[0]))
         self.images = [image(name) for name in NAMES]

@@ -268,6 +268,9 @@ def test_claims_in_the_header_are_looked_at_before_the_first_erase():
         ([(0x1AE, b"1")], 22, "0x01ae is not known"),
         ([(0x50, counter), (0x50, counter)], 22, "stands twice"),
         ([(0xA0, b"x" * 100)], 22, "run over it"),
+        ([(0x1A4, vector_keys()[0][0])], None, ""),
+        ([(0x1A4, b"k" * 32)], 22, "signed by an unknown key (key hash 6b6b6b6b...)"),
+        ([(0x1A4, b"k" * 31)], 22, "key hash is 31 bytes, not 32"),
     )
     for entries, rc, reason in rows:
         server = Server()

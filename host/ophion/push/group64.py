@@ -125,6 +125,8 @@ class CountersRead(_ReadRequest):
 class BatteryResponse(_ReadResponse):
     """What the application says of its battery; None where it has said nothing."""
 
+    # Nothing has to be in it: a refusal must not pass for it.
+    model_config = ConfigDict(extra="forbid", frozen=True)
     _COMMAND_ID = 4
 
     percent: int | None = None
@@ -164,6 +166,8 @@ class DeltaBaseRead(_ReadRequest):
 class RecoveryResponse(_WriteResponse):
     """The device will restart into recovery."""
 
+    # Nothing is in it: a refusal must not pass for it.
+    model_config = ConfigDict(extra="forbid", frozen=True)
     _COMMAND_ID = 2
 
 
