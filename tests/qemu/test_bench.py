@@ -37,7 +37,8 @@ def test_three_times_the_image_takes_three_times_the_hash(bench_qemu):
 def test_what_a_packet_of_an_upload_may_take(bench_qemu):
     found = bench_qemu.measure(32)
     assert 20_000 < found["chunk"] <= 40_000
-    assert found["chunk"] < found["chunk_most"] <= 70_000
+    # One that enters a sector looks whether that is blank; the rest is what the heap looks like.
+    assert found["chunk"] < found["chunk_most"] <= 120_000
     assert found["left"] == 0, "it left something on the heap"
     assert found["radio"] > found["chunk"] and found["upload"] > found["chunk"]
     # Over the 100,000 that were asked for: this keeps it from growing.

@@ -34,14 +34,12 @@ CYCLES = 1.8
 when their scripts are counted here, 90 million instructions a second. Nothing was measured on a chip."""
 LIMITS = {
     "chunk": 40_000,
-    "chunk_most": 70_000,
     "console": 100_000,
     "left": 0,
     "recovery_empty": int(1.5 * CLOCK_HZ / CYCLES),
     "recovery_bad": int(1.5 * CLOCK_HZ / CYCLES),
 }
-"""The most that each may be: instructions, and bytes of heap for `left`. A packet that enters a sector of
-4 KiB looks whether that is blank: a good part of what it takes more is reading it, which is copying here."""
+"""The most that each may be: instructions, and bytes of heap for `left`."""
 
 
 def measure(kib: int, key_tables: bool = False) -> dict[str, int]:
