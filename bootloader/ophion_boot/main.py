@@ -14,31 +14,15 @@ from ophion_boot import VERSION
 from ophion_boot.core import bootmode
 from ophion_boot.core.boot import Boot, Bootloader
 from ophion_boot.core.eventlog import EventLog
-from ophion_boot.core.inbox import Inbox
 from ophion_boot.core.install import settle
-from ophion_boot.core.receive import Upload
-from ophion_boot.core.recovery import led
-from ophion_boot.core.runtime import Runtime
 from ophion_boot.core.sanity import Memory, Sanity
-from ophion_boot.core.smp_image import GROUP as IMAGE_GROUP
-from ophion_boot.core.smp_image import Component, ImageGroup
-from ophion_boot.core.smp_ophion import GROUP as OPHION_GROUP
-from ophion_boot.core.smp_ophion import OphionGroup
-from ophion_boot.core.smp_os import GROUP as OS_GROUP
-from ophion_boot.core.smp_os import OsGroup
-from ophion_boot.core.smp_session import Session
 from ophion_boot.core.strategies import make
 from ophion_boot.core.trust import Trust
 from ophion_boot.core.trust_rules import Device as TrustDevice
 from ophion_boot.core.verdict import judge
 from ophion_boot.core.verify import Verifier
-from ophion_boot.fmt.image import version_text
 
 _APP = "/app"
-_BUF_SIZE = 2475
-_BUF_COUNT = 4
-_ROMFS_MAGIC = b"\xd2\xcd\x31"
-_ESP_MAGIC = b"\xe9"
 
 device: "Device" = None  # type: ignore[assignment]
 
@@ -47,17 +31,17 @@ class Device:
     """What the bootloader knows of this boot; applications reach it through `ophion_app`."""
 
     def __init__(self, board, layout: dict) -> None:  # type: ignore[no-untyped-def]
+        self.version = VERSION
         self.board = board
         self.layout = layout
         self.log = EventLog(board.cells)
         memory = Memory(board.rtc_memory, board.cells, self.log.trim)
         self.sanity = Sanity(memory, layout["health"], time)
-        self._buf = bytearray(layout["sector"])
+        self.buffer = bytearray(layout["sector"])
         secret = _secret(layout)
-        self.verifier = Verifier(_trust(board, layout), self._buf, secret)
-        self.strategy = make(layout["strategy"], board.area, self._buf, layout["trials"], self.feed, secret)
-        ota = board.ota()
-        self.runtime = Runtime(ota, layout["trials"]) if ota else None
+        self.verifier = Verifier(_trust(board, layout), self.buffer, secret)
+        self.strategy = make(layout["strategy"], board.area, self.buffer, layout["trials"], self.feed, secret)
+        self.runtime = _runtime(board, layout)
         self.boot: Boot = None  # type: ignore[assignment]
         self.recovery = False
         self.recovery_asked = False
@@ -129,39 +113,9 @@ class Device:
 
     def server(self, notify=None):  # type: ignore[no-untyped-def]
         """The SMP service of this device over what its board has, not started."""
-        inbox = Inbox(_BUF_COUNT, _BUF_SIZE)
-        reset = _Later()
-        groups = {
-            OS_GROUP: OsGroup(inbox, reset),
-            IMAGE_GROUP: ImageGroup(self._components(), self.verifier, self.confirm),
-            OPHION_GROUP: OphionGroup(self.info(), self.log, reset, self.verifier.trust, self.on_trial),
-        }
-        session = Session(groups, _BUF_SIZE, lambda reason: self.log.add("refused", "", reason))
-        server = self.board.server(self.layout["name"], inbox, session, self.restart, notify)
-        reset.server = server
-        return server
+        from ophion_boot.service import server
 
-    def _components(self) -> list[Component]:
-        """What can be updated, by image number."""
-        upload = Upload(self.strategy, self._buf, self.verifier)
-        found = [Component(self.strategy, upload, not self.recovery, _ROMFS_MAGIC)]
-        if self.runtime:
-            upload = Upload(self.runtime, self._buf, self.verifier, 1)
-            found.append(
-                Component(self.runtime, upload, True, _ESP_MAGIC, version_text(self.runtime.version))
-            )
-        return found
-
-    def info(self) -> dict:
-        """What SMP group 64 tells about this device."""
-        return {
-            "name": self.layout["name"],
-            "hw": self.layout["hw"],
-            "strategy": self.strategy.name,
-            "boot": VERSION,
-            "mode": "recovery" if self.recovery else "app",
-            "runtime": "MicroPython %d.%d.%d" % tuple(sys.implementation.version[:3]),
-        }
+        return server(self, notify)
 
 
 def _trust(board, layout: dict) -> Trust:  # type: ignore[no-untyped-def]
@@ -179,13 +133,24 @@ def _secret(layout: dict):  # type: ignore[no-untyped-def]
     return Secret(layout["enc_keys"])
 
 
-class _Later:
-    """The reset of a server that is known only after this was passed on."""
+def _runtime(board, layout: dict):  # type: ignore[no-untyped-def]
+    """The Runtime of a board that has it as a component of its own; others need none of its code."""
+    if "ota_0" not in layout["areas"]:
+        return None
+    from ophion_boot.core.runtime import Runtime
 
-    server = None
+    return Runtime(board.ota(), layout["trials"])
 
-    def __call__(self, boot_mode: int) -> None:
-        self.server.request_reset(boot_mode)  # type: ignore[attr-defined]
+
+def _board(port: str):  # type: ignore[no-untyped-def]
+    """The class Board of the module `port`; the others may be missing."""
+    if port == "qemu":
+        from ophion_boot.port.qemu import Board
+
+        return Board
+    from ophion_boot.port.unix import Board  # type: ignore[assignment]
+
+    return Board
 
 
 def start() -> None:
@@ -193,7 +158,7 @@ def start() -> None:
     global device
     from ophion_layout import LAYOUT
 
-    Board = __import__("ophion_boot.port." + LAYOUT["port"], None, None, ("Board",)).Board
+    Board = _board(LAYOUT["port"])
     # Nothing on a file system that nobody signed may stand in for a frozen module.
     sys.path[:] = Board.frozen
     device = Device(Board(LAYOUT), LAYOUT)
@@ -245,30 +210,10 @@ def run() -> None:
     """Run the application, or recovery; an application that ends with an error is answered for."""
     device.watch()
     if device.recovery:
-        recover()
+        from ophion_boot.service import recover
+
+        recover(device)
     try:
         __import__("main")
     except Exception as e:
         device.crashed(e)
-
-
-def recover() -> None:
-    """Serve SMP; without a central for `recovery_s` seconds, try the application again."""
-    device.log.add("recovery", "", device.boot.reason or "asked for")
-    server = device.server()
-    server.start()
-    print("ophion: recovery, advertising as " + device.layout["name"])
-    quiet_since = time.ticks_ms()
-    seen = 0
-    while True:
-        server.poll()
-        device.feed()
-        now: int = time.ticks_ms()  # type: ignore[assignment]
-        device.board.led(led(now, server.connected()))
-        device.board.idle()
-        if server.connections != seen or server.connected():
-            seen = server.connections
-            quiet_since = time.ticks_ms()
-        quiet_ms = time.ticks_diff(time.ticks_ms(), quiet_since)
-        if device.boot.retry and quiet_ms > 1000 * device.layout["recovery_s"]:
-            device.restart(0)

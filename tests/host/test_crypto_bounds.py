@@ -1,10 +1,13 @@
 """No sum in the field machine leaves 32 bits: each program is walked with the largest limbs it can meet."""
 
-import importlib
 import sys
-import types
+from pathlib import Path
 
-import pytest
+sys.path.append(str(Path(__file__).parents[2] / "tools/bench/crypto"))
+
+import programs as machine
+import programs_25519
+import programs_p256
 
 LIMB = 4096
 LIMBS = 20
@@ -12,22 +15,6 @@ LIMBS = 20
 REST = 2**18 + 8191 * 608 + 4096
 # `mul` and `norm` leave limb 2 a few more than 4096.
 ONE = (LIMB + 8) / LIMB
-
-
-@pytest.fixture(scope="module")
-def modules():
-    """The two modules with programs, imported as far as CPython can: the machine itself cannot run here."""
-    names = ("field_vm", "machine", "edwards_vm", "p256_vm")
-    stub = types.ModuleType("ophion_boot.crypto.field_vm")
-    stub.get = stub.run = None
-    uctypes = types.ModuleType("uctypes")
-    sys.modules[stub.__name__], sys.modules["uctypes"] = stub, uctypes
-    try:
-        yield [importlib.import_module(f"ophion_boot.crypto.{name}") for name in names[1:]]
-    finally:
-        for name in names:
-            sys.modules.pop(f"ophion_boot.crypto.{name}", None)
-        del sys.modules["uctypes"]
 
 
 class Walk:
@@ -70,8 +57,8 @@ def bounded(sizes, limits):
     return all(sizes[register] <= limit for register, limit in limits.items())
 
 
-def test_edwards_programs(modules):
-    machine, v, _ = modules
+def test_edwards_programs():
+    v = programs_25519
     entry = {
         machine.entry(0): 2 * ONE,
         machine.entry(1): 2 * ONE,
@@ -93,8 +80,8 @@ def test_edwards_programs(modules):
     assert bounded(sizes, entry)
 
 
-def test_the_ladder(modules):
-    machine, v, _ = modules
+def test_the_ladder():
+    v = programs_25519
     state = {v._X: 2, v._Y: ONE, v._Z: 2, v._E: 2, v._U: 2, v._ZERO: 0}
     exact = {v._X: ONE, v._Y: ONE, v._Z: ONE, v._E: ONE, v._U: 2}
     # An exchange by arithmetic leaves exactly one of the two, so it changes no size.
@@ -109,8 +96,8 @@ def test_the_ladder(modules):
         assert walk.products == 9
 
 
-def test_p256_programs(modules):
-    machine, _, v = modules
+def test_p256_programs():
+    v = programs_p256
     entry = dict.fromkeys([machine.entry(i) for i in range(5)], ONE)
     entry[machine.entry(2)] = 2
     point = {v._X: ONE, v._Y: ONE, v._Z: 2}

@@ -5,7 +5,18 @@ CryptoError, else b"+" and the result. A file of cases is fields, each behind it
 case behind its number of fields in one.
 """
 
-from ophion_boot.crypto import CryptoError, aes_ctr, ed25519, hkdf, p256, rsa, sha512, x25519
+from ophion_boot.crypto import (
+    CryptoError,
+    aes_ctr,
+    ed25519,
+    ed25519_table,
+    hkdf,
+    p256,
+    p256_table,
+    rsa,
+    sha512,
+    x25519,
+)
 
 _tables = {}
 
@@ -14,7 +25,7 @@ def _table(module, key):
     if (module, key) not in _tables:
         if len(_tables) > 3:
             _tables.clear()
-        _tables[module, key] = module.make_table(key)
+        _tables[module, key] = (ed25519_table if module is ed25519 else p256_table).make_table(key)
     return _tables[module, key]
 
 

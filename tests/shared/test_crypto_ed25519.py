@@ -1,7 +1,8 @@
 """Ed25519: published vectors, what a strict verifier must refuse, and tables of known keys."""
 
 from ophion_boot.crypto import CryptoError, ed25519
-from ophion_boot.crypto.ed25519 import make_table, verify
+from ophion_boot.crypto.ed25519 import verify
+from ophion_boot.crypto.ed25519_table import make_table
 from ophion_boot.crypto.edwards import add
 from ophion_boot.crypto.scalars import inverse
 from ophion_boot.crypto.sha512 import sha512
@@ -129,7 +130,7 @@ def encoded(point):
 
 def mixed(key):
     """The point of `key` plus the point of order 2, (0, -1)."""
-    x, y = ed25519._decode(key, "the key")
+    x, y = ed25519.decode(key, "the key")
     return add((x, y, 1, x * y % P), (0, P - 1, 1, 0))
 
 
@@ -145,7 +146,7 @@ def multiple(n, point):
 
 def test_parts_of_small_order_are_not_lost():
     # A key aB + T with T of order 2 is valid without the cofactor only when h is even, or R has T too.
-    base = ed25519._decode((4 * inverse(5, P) % P).to_bytes(32, "little"), "B")
+    base = ed25519.decode((4 * inverse(5, P) % P).to_bytes(32, "little"), "B")
     base = base[0], base[1], 1, base[0] * base[1] % P
     t = (0, P - 1, 1, 0)
     a, r = 0x1234567 << 200, 0x7654321 << 190

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ophion.build.boards import board_layout
-from ophion.build.layout import device_module, load_layout
+from ophion.build.frozen import frozen_files, linked
+from ophion.build.layout import load_layout
 from ophion.sim.device.nor import NorFlash
-from ophion.sim.stage import ENCRYPTION, device_files, stand_ins
 from ophion_boot.core.area import Area
 from ophion_boot.core.receive import Upload
 from ophion_boot.core.strategies import make
@@ -23,24 +23,24 @@ from qemu import build, rig
 
 _HEAP_KB = 2048
 """The bootloader borrows a buffer of one sector, and sectors are 256 KiB here."""
-_LEFT_OUT = ("unix", "ble", "ota")
 
 
-def firmware(keys: Sequence[bytes], extra: Mapping[str, bytes] | None = None) -> build.Firmware:
-    """MicroPython with the bootloader and the layout of the board `qemu` frozen in.
+def firmware(
+    keys: Sequence[bytes],
+    extra: Mapping[str, bytes] | None = None,
+    roots: bytes = b"",
+    link: bool = True,
+) -> build.Firmware:
+    """MicroPython with the bootloader and the layout of the board `qemu` frozen in, as for a chip.
 
-    `keys` are raw public keys, `extra` are more frozen modules. Raises build.BuildError.
+    `keys` are raw public keys, `roots` is a chain file with a root set, `extra` are more frozen modules. With
+    `link` False the bootloader's modules stay what they are. Raises build.BuildError.
     """
-    stand_in = stand_ins()
-    frozen = {name: data for name, data in device_files().items() if name not in stand_in}
-    for port in _LEFT_OUT:
-        del frozen[f"ophion_boot/port/{port}.py"]
     layout = load_layout(board_layout("qemu"))
-    if not layout.encryption:
-        frozen = {name: data for name, data in frozen.items() if name not in ENCRYPTION}
-    frozen["ophion_layout.py"] = device_module(layout, layout.name, list(keys)).encode()
-    frozen["counting.py"] = (build.BOARD / "modules" / "counting.py").read_bytes()
-    return build.firmware({**frozen, **(extra or {})}, "boot")
+    frozen = frozen_files(layout, layout.name, list(keys), roots=roots)
+    if link:
+        frozen = linked(frozen)
+    return build.firmware({**frozen, **(extra or {})}, "boot" if link else "parts")
 
 
 class Device:

@@ -1,4 +1,4 @@
-"""The comb table of Ed25519's generator (see `ed25519.comb_table`; a test makes it again)."""
+"""The comb table of Ed25519's generator (see `ed25519_table.comb_table`; a test makes it again)."""
 
 # fmt: off
 TABLE = (

@@ -1,4 +1,4 @@
-"""The table of P-256's generator: `p256.base_table` of it (a test makes it again)."""
+"""The table of P-256's generator: `p256_table.base_table` of it (a test makes it again)."""
 
 # fmt: off
 TABLE = (

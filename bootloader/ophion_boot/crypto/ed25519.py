@@ -10,9 +10,9 @@ by the Euclidean algorithm on (8L, h) (Antipa et al. 2005): vsB - uA - vR takes 
 """
 
 from ophion_boot.crypto import CryptoError
-from ophion_boot.crypto.base_ed25519 import TABLE
-from ophion_boot.crypto.edwards import D2, P, add
-from ophion_boot.crypto.scalars import SPACING, TEETH, inverse, schedule
+from ophion_boot.crypto.curve25519 import P
+from ophion_boot.crypto.odd_ed25519 import TABLE
+from ophion_boot.crypto.scalars import ADD_BASE, ADD_WINDOW, SUB_BASE, SUB_WINDOW, signed_digits, steps_of
 from ophion_boot.crypto.sha512 import sha512
 
 try:
@@ -20,7 +20,7 @@ try:
 except (ImportError, SyntaxError, ValueError, MemoryError):
     from ophion_boot.crypto.edwards import power, product
 
-_L = 2**252 + 27742317777372353535851937790883648493
+L = 2**252 + 27742317777372353535851937790883648493
 _D = 37095705934669439343138083508754565189542113879843219016388785533085940283555
 _SQRT_M1 = 19681161376707505956807079304988542015446066515923890162744021073123829784752
 _SPKI = bytes.fromhex("302a300506032b6570032100")
@@ -36,102 +36,49 @@ def public_key(spki: bytes) -> bytes:
 def verify(key: bytes, message: bytes, signature: bytes, table: bytes | memoryview | None = None) -> None:
     """Raise CryptoError unless `signature` (64 bytes) of `message` by `key` (32 bytes) is valid.
 
-    `table` is what `make_table(key)` gave. It takes the place of the key's point: keep it as safe as the key.
+    `table` is what `ed25519_table.make_table(key)` gave. It takes the place of the key's point: keep it as
+    safe as the key.
     """
     if len(key) != 32 or len(signature) != 64:
         raise CryptoError("key is %d and signature %d bytes, not 32 and 64" % (len(key), len(signature)))
     s = int.from_bytes(signature[32:], "little")
-    if s >= _L:
+    if s >= L:
         raise CryptoError("S is not below the group order")
     r = bytes(signature[:32])
     key = bytes(key)
-    _check_order(r, "R")
+    check_order(r, "R")
     if table is None:
-        _check_order(key, "the key")
-    elif len(table) != 96 << TEETH - 1:
-        raise CryptoError("the table is %d bytes, not %d" % (len(table), 96 << TEETH - 1))
-    h = int.from_bytes(sha512(r + key + message), "little") % _L
-    good = _by_points(key, r, s, h) if table is None else _by_table(table, r, s, h)
+        check_order(key, "the key")
+    h = int.from_bytes(sha512(r + key + message), "little") % L
+    if table is None:
+        good = _by_points(key, r, s, h)
+    else:
+        from ophion_boot.crypto.ed25519_table import match
+
+        good = match(table, r, s, h)
     if not good:
         raise CryptoError("it does not match")
 
 
-def make_table(key: bytes) -> bytes:
-    """A comb table of `key` (32 bytes), 6,144 bytes, which makes `verify` about twice as fast.
-
-    Raises CryptoError for what `verify` refuses, and for a point outside the subgroup of order L.
-    """
-    if len(key) != 32:
-        raise CryptoError("key is %d bytes, not 32" % len(key))
-    _check_order(key, "the key")
-    x, y = _decode(key, "the key")
-    # -hA takes +h and the entries of -A.
-    return comb_table(P - x, y)
-
-
-def comb_table(x: int, y: int) -> bytes:
-    """The comb table (see `scalars`) of a point; CryptoError when its order is not L."""
-    teeth = [(x, y, 1, x * y % P)]
-    point = teeth[0]
-    for _ in range(TEETH - 1):
-        for _ in range(SPACING):
-            point = add(point, point)
-        teeth.append(point)
-    x, y, z, _ = _times(teeth[0], _L)
-    if x % P or (y - z) % P:
-        raise CryptoError("the key is outside the subgroup of prime order")
-    entries = []
-    for i in range(1 << TEETH - 1):
-        point = teeth[-1]
-        for t in range(TEETH - 1):
-            x, y, z, xy = teeth[t]
-            point = add(point, teeth[t] if i >> t & 1 else (P - x, y, z, P - xy))
-        entries.append(point)
-    return b"".join([_table_entry(point) for point in entries])
-
-
-def _table_entry(point: tuple) -> bytes:
-    x, y, z, _ = point
-    z = inverse(z, P)
-    x = x * z % P
-    y = y * z % P
-    parts = ((y + x) % P, (y - x) % P, x * y % P * D2 % P)
-    return b"".join([n.to_bytes(32, "little") for n in parts])
-
-
-def _times(point: tuple, n: int) -> tuple:
-    total = (0, 1, 1, 0)
-    while n:
-        if n & 1:
-            total = add(total, point)
-        point = add(point, point)
-        n >>= 1
-    return total
-
-
 def _by_points(key: bytes, r: bytes, s: int, h: int) -> bool:
-    points = [(P - x, y) for x, y in (_decode(key, "the key"), _decode(r, "R"))]
+    points = [(P - x, y) for x, y in (decode(key, "the key"), decode(r, "R"))]
     u, v = _halves(h)
-    x, y, z = product(schedule((u, v), _L, v * s % _L), points, TABLE)
+    k = v * s % L
+    events = _events(u, v, ADD_WINDOW, SUB_WINDOW)
+    events += _events(k & (1 << 127) - 1, k >> 127, ADD_BASE, SUB_BASE)
+    x, y, z = product(steps_of(events), points, TABLE)
     return x % P == 0 and (y - z) % P == 0 and z % P != 0
 
 
-def _by_table(table: bytes | memoryview, r: bytes, s: int, h: int) -> bool:
-    x, y, z = product(schedule((), _L, s, h), (), TABLE, table)
-    z %= P
-    if not z:
-        return False
-    number = int.from_bytes(r, "little")
-    # y first: it needs no inversion.
-    if ((number & P + 18) * z - y) % P:
-        return False
-    return x * inverse(z, P) % P & 1 == number >> 255
+def _events(a: int, b: int, plus: int, minus: int) -> list[int]:
+    """What `scalars.steps_of` takes for a times the first point of a table and b times the second one."""
+    return signed_digits(a, 5, plus << 8, minus << 8) + signed_digits(b, 5, plus << 8 | 8, minus << 8 | 8)
 
 
 def _halves(h: int) -> tuple[int, int]:
     """(u, v) with u = hv modulo 8L, v odd, and both of about 128 bits (v may be negative)."""
     limit = 1 << 128
-    r, s, t, v = 8 * _L, h, 0, 1
+    r, s, t, v = 8 * L, h, 0, 1
     while s >= limit:
         q, rest = divmod(r, s)
         r = s
@@ -149,7 +96,8 @@ def _halves(h: int) -> tuple[int, int]:
     return r, t
 
 
-def _check_order(encoded: bytes, name: str) -> None:
+def check_order(encoded: bytes, name: str) -> None:
+    """Raise CryptoError for an encoded point that is not canonical or has a small order."""
     y = int.from_bytes(encoded, "little") & ((1 << 255) - 1)
     if y >= P:
         raise CryptoError(name + " is not canonical")
@@ -164,8 +112,8 @@ def _has_order_eight(y: int) -> bool:
     return (_D * yy % P * yy + 2 * yy - 1) % P == 0
 
 
-def _decode(encoded: bytes, name: str) -> tuple[int, int]:
-    """(x, y) of a point (RFC 8032, 5.1.3); x is not 0, because `_check_order` has seen it."""
+def decode(encoded: bytes, name: str) -> tuple[int, int]:
+    """(x, y) of a point (RFC 8032, 5.1.3); x is not 0, because `check_order` has seen it."""
     number = int.from_bytes(encoded, "little")
     y = number & ((1 << 255) - 1)
     yy = y * y % P

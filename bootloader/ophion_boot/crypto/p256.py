@@ -7,9 +7,10 @@ entry is read depends on the key. On the field machine (viper) arithmetic takes 
 
 from ophion_boot.crypto import CryptoError, weierstrass
 from ophion_boot.crypto.base_p256 import TABLE
+from ophion_boot.crypto.comb import ENTRIES, regular_schedule, schedule
 from ophion_boot.crypto.der import SEQUENCE, integers, whole
-from ophion_boot.crypto.scalars import ENTRIES, SPACING, TEETH, inverse, regular_schedule, schedule
-from ophion_boot.crypto.weierstrass import P, to_affine
+from ophion_boot.crypto.scalars import inverse
+from ophion_boot.crypto.weierstrass import P
 
 try:
     from ophion_boot.crypto.p256_vm import product, shared_x
@@ -31,8 +32,8 @@ def public_key(spki: bytes) -> bytes:
 def verify(key: bytes, digest: bytes, signature: bytes, table: bytes | memoryview | None = None) -> None:
     """Raise CryptoError unless `signature` of `digest` (SHA-256, 32 bytes) by `key` is valid.
 
-    `key` is an uncompressed point (65 bytes), `signature` DER, strict. `table` is what `make_table(key)`
-    gave. It takes the place of the key's point: keep it as safe as the key.
+    `key` is an uncompressed point (65 bytes), `signature` DER, strict. `table` is what
+    `p256_table.make_table(key)` gave. It takes the place of the key's point: keep it as safe as the key.
     """
     if len(digest) != 32:
         raise CryptoError("digest is %d bytes, not 32" % len(digest))
@@ -41,15 +42,15 @@ def verify(key: bytes, digest: bytes, signature: bytes, table: bytes | memoryvie
     a = int.from_bytes(digest, "big") * w % _N
     b = r * w % _N
     if table is None:
-        point = _point(key)
+        point = decode(key)
         steps = schedule((b,), _N, odd_base=a)
         x, _, z = product(steps, (point,), TABLE)
         if not z:
             # The machine's addition is incomplete: it ends with 0 when it met an exceptional case.
             x, _, z = weierstrass.product(steps, (point,), TABLE)
     else:
-        if len(table) != 64 << TEETH - 1:
-            raise CryptoError("the table is %d bytes, not %d" % (len(table), 64 << TEETH - 1))
+        if len(table) != 64 * ENTRIES:
+            raise CryptoError("the table is %d bytes, not %d" % (len(table), 64 * ENTRIES))
         steps = schedule((), _N, a, b)
         x, _, z = product(steps, (), TABLE, table)
         if not z:
@@ -60,46 +61,12 @@ def verify(key: bytes, digest: bytes, signature: bytes, table: bytes | memoryvie
         raise CryptoError("it does not match")
 
 
-def make_table(key: bytes) -> bytes:
-    """A comb table of `key` (65 bytes), 4,096 bytes, which makes `verify` about twice as fast."""
-    return comb_table(*_point(key))
-
-
-def comb_table(x: int, y: int) -> bytes:
-    """The comb table (see `scalars`) of a point of the curve."""
-    teeth = [(x, y, 1)]
-    for _ in range(TEETH - 1):
-        x, y = to_affine([weierstrass.product(bytes((1, 0, 0, SPACING)), ((x, y),), b"")])[0]
-        teeth.append((x, y, 1))
-    entries = []
-    for i in range(1 << TEETH - 1):
-        x, y, z = teeth[-1]
-        for t in range(TEETH - 1):
-            u, v, _ = teeth[t]
-            x, y, z = weierstrass.add(x, y, z, u, v if i >> t & 1 else P - v)
-        entries.append((x, y, z))
-    return _packed(entries)
-
-
-def base_table(x: int, y: int) -> bytes:
-    """The comb table of a point, and then its odd multiples 1, 3, ... 127 (see `scalars`)."""
-    u, v = to_affine([weierstrass.product(bytes((1, 0, 0, 1)), ((x, y),), b"")])[0]
-    multiples = [(x, y, 1)]
-    while len(multiples) < ENTRIES:
-        multiples.append(weierstrass.add(*multiples[-1], u, v))
-    return comb_table(x, y) + _packed(multiples)
-
-
-def _packed(points: list[tuple]) -> bytes:
-    return b"".join([n.to_bytes(32, "little") for point in to_affine(points) for n in point])
-
-
 def ecdh(private: bytes, public: bytes) -> bytes:
     """The shared secret (32 bytes) of a private key (32 bytes, big-endian) and a point (65 bytes)."""
     k = int.from_bytes(private, "big")
     if len(private) != 32 or not 0 < k < _N:
         raise CryptoError("not a private key of P-256")
-    point = _point(public)
+    point = decode(public)
     # k and n - k lead to the same x, and one of them is odd.
     k = (_N - k, k)[k & 1]
     return shared_x(regular_schedule(k), point).to_bytes(32, "big")
@@ -116,7 +83,7 @@ def _split(signature: bytes) -> tuple[int, int]:
     return numbers[0], numbers[1]
 
 
-def _point(key: bytes) -> tuple[int, int]:
+def decode(key: bytes) -> tuple[int, int]:
     """(x, y) of an uncompressed point (SEC 1, 2.3.4), which lies on the curve (5.6.2.3.4 of SP 800-56A)."""
     if len(key) != 65 or key[0] != 4:
         raise CryptoError("not an uncompressed point of P-256")

@@ -16,7 +16,7 @@ from ophion_boot.core.runtime import room as payload_room
 from ophion_boot.core.strategies import NAMES as STRATEGIES
 from ophion_boot.core.strategies import strategy_class
 from ophion_boot.fmt import FormatError
-from ophion_boot.fmt.key import from_raw, key_hash
+from ophion_boot.fmt.key import ALGORITHMS, from_raw, key_hash
 from ophion_boot.fmt.statement import ROOTS, parse_chain
 
 from ophion.errors import InputError
@@ -98,6 +98,7 @@ class Layout:
     health: Health = Health()
     button: int | None = None
     led: int | None = None
+    signatures: tuple[int, ...] = ()
 
     @property
     def has_runtime(self) -> bool:
@@ -215,6 +216,7 @@ def _layout(table: Mapping[str, Any]) -> Layout:
         health=_health(table),
         button=_pin(board, "board.button"),
         led=_pin(board, "board.led"),
+        signatures=_signatures(update),
     )
 
 
@@ -229,6 +231,18 @@ def _health(table: Mapping[str, Any]) -> Health:
     for name in section:
         values[name] = (_text if name == "confirm" else _number)(section, f"health.{name}")
     return Health(**values)
+
+
+def _signatures(update: Mapping[str, Any]) -> tuple[int, ...]:
+    """Algorithms (TLV types) that the firmware checks beside those of its keys: a chain may bring others."""
+    known = {row[0].rpartition(" ")[2].lower(): algorithm for algorithm, row in ALGORITHMS.items()}
+    named = update.get("signatures", [])
+    if not isinstance(named, list):
+        raise LayoutError("update.signatures is not a list")
+    for name in named:
+        if name not in known:
+            raise LayoutError(f"update.signatures: {name!r} is not one of {', '.join(known)}")
+    return tuple(known[name] for name in named)
 
 
 def _pin(board: Mapping[str, Any], name: str) -> int | None:

@@ -15,7 +15,7 @@ from ophion.sim.ether import Ether
 from ophion.sim.options import Cut, RadioOptions, Start
 from ophion.sim.processor import REASONS, Processor, Surroundings
 from ophion.sim.runtime import find_runtime
-from ophion.sim.stage import device_files, stand_ins
+from ophion.sim.stage import stand_ins
 from ophion.sim.state import Board, StateDir
 
 if TYPE_CHECKING:
@@ -101,7 +101,8 @@ class Simulator:
         frozen = {**stand_ins(), **(files or {})}
         table: tuple[tuple[str, int, int, int, int], ...] = ()
         if layout is not None:
-            from ophion.build.layout import device_module, load_layout
+            from ophion.build.frozen import frozen_files
+            from ophion.build.layout import load_layout
 
             spec = load_layout(layout).with_encryption() if enc_keys else load_layout(layout)
             flash_size, sector, write_size = spec.flash_size, spec.sector, spec.write_size
@@ -113,8 +114,8 @@ class Simulator:
                 frozen = stand_ins()
                 table = partitions(spec)
             else:
-                made = device_module(spec, name, list(keys), runtime, roots, enc_keys).encode()
-                frozen = {**device_files(), "ophion_layout.py": made, **(files or {})}
+                made = frozen_files(spec, name, list(keys), runtime, roots, enc_keys)
+                frozen = {**stand_ins(), **made, **(files or {})}
             places = [
                 (f"areas.{key}", spec.areas[key].offset, spec.areas[key].size, data)
                 for key, data in contents.items()

@@ -10,7 +10,17 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 DIGEST = hashlib.sha256(b"ophion").digest()
 SHA256 = hashes.SHA256()
 # Modules without which only bytecode is left.
-VIPER = ("aes_ctr_viper", "edwards_vm", "field_vm", "machine", "p256_vm", "sha512_viper", "word32")
+VIPER = (
+    "aes_ctr_viper",
+    "edwards_vm",
+    "field_25519",
+    "field_p256",
+    "ladder_vm",
+    "machine",
+    "p256_vm",
+    "sha512_viper",
+    "word32",
+)
 
 
 @dataclass
@@ -48,7 +58,7 @@ def _ed25519() -> list[Row]:
         Row("Ed25519, any key", setup, call, 14, peer),
         Row(
             "Ed25519, table of 6 KB",
-            f"{setup}\ntable = ed25519.make_table(key)",
+            f"{setup}\nfrom ophion_boot.crypto.ed25519_table import make_table\ntable = make_table(key)",
             "ed25519.verify(key, message, signature, table)",
             5.5,
             peer,
@@ -83,7 +93,7 @@ def _p256() -> list[Row]:
         Row("ECDSA P-256, any key", setup, call, 18, peer),
         Row(
             "ECDSA P-256, table of 4 KB",
-            f"{setup}\ntable = p256.make_table(key)",
+            f"{setup}\nfrom ophion_boot.crypto.p256_table import make_table\ntable = make_table(key)",
             "p256.verify(key, digest, signature, table)",
             8,
             peer,

@@ -1,4 +1,7 @@
-"""Writes base_ed25519.py and base_p256.py, the generators' tables; test_crypto_tables.py checks them."""
+"""Writes base_ed25519.py, odd_ed25519.py and base_p256.py, the generators' tables.
+
+test_crypto_tables.py checks them.
+"""
 
 import sys
 import types
@@ -8,12 +11,12 @@ ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "bootloader/ophion_boot/crypto"
 sys.path.insert(0, str(ROOT / "bootloader"))
 # The modules that make the tables import them.
-for name in ("base_ed25519", "base_p256"):
+for name in ("base_ed25519", "odd_ed25519", "base_p256"):
     empty = types.ModuleType(f"ophion_boot.crypto.{name}")
     empty.__dict__["TABLE"] = b""
     sys.modules[empty.__name__] = empty
 
-from ophion_boot.crypto import ed25519, p256  # noqa: E402
+from ophion_boot.crypto import ed25519_table, p256_table  # noqa: E402
 
 ED25519 = (
     15112221349535400772501151409588531511454012693041857206046113283949847762202,
@@ -33,11 +36,13 @@ def source(about: str, table: bytes) -> str:
 
 
 def main() -> None:
-    """Write both."""
-    about = "The comb table of Ed25519's generator (see `ed25519.comb_table`; a test makes it again)."
-    (FOLDER / "base_ed25519.py").write_text(source(about, ed25519.comb_table(*ED25519)))
-    about = "The table of P-256's generator: `p256.base_table` of it (a test makes it again)."
-    (FOLDER / "base_p256.py").write_text(source(about, p256.base_table(*P256)))
+    """Write them."""
+    about = "The comb table of Ed25519's generator (see `ed25519_table.comb_table`; a test makes it again)."
+    (FOLDER / "base_ed25519.py").write_text(source(about, ed25519_table.comb_table(*ED25519)))
+    about = "Odd multiples of Ed25519's generator: `ed25519_table.odd_table` of it (a test makes it again)."
+    (FOLDER / "odd_ed25519.py").write_text(source(about, ed25519_table.odd_table(*ED25519)))
+    about = "The table of P-256's generator: `p256_table.base_table` of it (a test makes it again)."
+    (FOLDER / "base_p256.py").write_text(source(about, p256_table.base_table(*P256)))
 
 
 if __name__ == "__main__":
