@@ -45,7 +45,7 @@ qemu: $(STAMP) ## Build MicroPython for QEMU's RISC-V machine, once (tools/qemu)
 
 .PHONY: fuzz
 fuzz: $(STAMP) ## Fuzz the SMP service, and the cryptography against OpenSSL and ecdsa (ARGS="--seconds 600")
-	$(PYTHON) tools/fuzz/smp.py $(ARGS)
+	$(PYTHON) tools/fuzz/smp_service.py $(ARGS)
 	$(PYTHON) tools/fuzz/crypto.py $(ARGS)
 
 .PHONY: format
