@@ -141,19 +141,13 @@ class Decoder:
             self._literal()
             return
         room = min(self._old_size - self._pointer, self._end - self._made)
-        if room:
-            st = self._model.st
-            most = room
-            if not st[model.TAIL]:
-                most = model.STEP - st[model.SINCE]
-                if most <= 0 and room >= model.STEP:
-                    self._run(room)
-                    return
-                if most <= 0 or most > room:
-                    most = room
-            if self._flags(most):
-                return
-        self._event()
+        if not room:
+            before = self._old[self._window() - 1]
+            self._event(self._model.event(before))
+        elif room >= model.STEP and self._model.st[model.SINCE] >= model.STEP and not self._model.st[model.TAIL]:
+            self._run(room)
+        else:
+            self._follow(room)
 
     def _run(self, room: int) -> None:
         """A number of steps that are kept; one more than fit means all that there is room for."""
@@ -172,45 +166,44 @@ class Decoder:
         self._pointer += some
         self._advance(some)
 
-    def _flags(self, most: int) -> bool:
-        """Read flags of up to `most` bytes; False when an event follows."""
+    def _follow(self, room: int) -> None:
+        """Take old bytes, kept or substituted, until another event comes or a buffer ends."""
         place = self._window()
         at = self._made % _OUT_BYTES
-        most = min(most, _OUT_BYTES - at, _OLD_BYTES - place)
-        kept = self._model.flags(self._old, place, most)
-        if kept:
-            self._out[at : at + kept] = self._old[place : place + kept]
-            self._pointer += kept
-            self._advance(kept)
-        return not self._model.st[model.MET]
+        st = self._model.st
+        st[model.OLD] = place
+        st[model.OUT] = at
+        most = min(room, _OUT_BYTES - at, _OLD_BYTES - place)
+        event = self._model.follow(self._old, self._out, most, room >= model.STEP)
+        taken = st[model.OUT] - at
+        self._pointer += taken
+        if taken:
+            self._advance(taken)
+        if event:
+            self._event(event)
 
     def _literal(self) -> None:
         at = self._made % _OUT_BYTES
-        place = self._window()
-        count = min(self._literals, _OUT_BYTES - at)
-        count = self._model.literals(memoryview(self._old)[place : place + 1], self._out, at, count)
-        self._literals -= count
-        self._advance(count)
+        st = self._model.st
+        st[model.OLD] = self._window()
+        st[model.OUT] = at
+        self._model.literals(self._old, self._out, min(self._literals, _OUT_BYTES - at))
+        taken = st[model.OUT] - at
+        self._literals -= taken
+        self._advance(taken)
 
-    def _event(self) -> None:
-        place = self._window()
-        here, before = self._old[place], self._old[place - 1]
-        kind = self._model.event(here, before)
+    def _event(self, kind: int) -> None:
         if kind == model.SUBSTITUTE:
-            if self._pointer == self._old_size:
-                raise self._error("substitute behind the old image")
-            self._out[self._made % _OUT_BYTES] = here + self._model.substitute(here, before) & 255
-            self._pointer += 1
-            self._advance(1)
-        elif kind == model.INSERT:
-            count = self._model.number(model.LENGTH) + 1
-            if count > self._end - self._made:
-                raise self._error("%d bytes to insert" % count)
-            self._literals = count
-            self._model.st[model.LAST] = self._out[(self._made - 1) % _OUT_BYTES]
-            self._model.st[model.SECOND] = self._out[(self._made - 2) % _OUT_BYTES]
-        else:
+            raise self._error("substitute behind the old image")
+        if kind != model.INSERT:
             self._move(kind)
+            return
+        count = self._model.number(model.LENGTH) + 1
+        if count > self._end - self._made:
+            raise self._error("%d bytes to insert" % count)
+        self._literals = count
+        self._model.st[model.LAST] = self._out[(self._made - 1) % _OUT_BYTES]
+        self._model.st[model.SECOND] = self._out[(self._made - 2) % _OUT_BYTES]
 
     def _move(self, kind: int) -> None:
         """Go on elsewhere in the old image; an image byte comes between two moves, so that this ends."""

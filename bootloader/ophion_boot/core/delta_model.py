@@ -1,8 +1,9 @@
 """What is known while a delta patch is decoded: counters, weights, and the contexts of each symbol.
 
-Registers (`st`): 0 code, 1 range, 2 place in the input, 3 mask, 4 last place that may be read from,
-5-9 contexts, 10-14 and 24-28 scratch, 16 place in old or out, 17 flags since the last event, 18 the last
-8 flags, 19 tail, 20 and 21 the last two bytes, 22 event met, 23 kind of the last event.
+Registers (`st`): 0 code, 1 range, 2 place in the input, 3 mask, 4 last place in the input that a symbol may
+begin at, 5-9 contexts, 10-19 scratch, 20 place in old, 21 place in out, 22 bytes kept since the last event,
+23 the last 8 flags, 24 tail, 25 and 26 the last two bytes, 27 kind of the last event, 28 the last
+substitute, 29 bytes to keep until a run is read.
 """
 
 import array
@@ -10,18 +11,20 @@ import array
 try:
     from ophion_boot.core.delta_viper import clear, decode, table
 except (ImportError, SyntaxError, ValueError, MemoryError):
-    from ophion_boot.core.delta_plain import clear, decode, table  # type: ignore[assignment]
+    from ophion_boot.core.delta_plain import clear, decode, table
 
 from ophion_boot.compat import const
 
-AT, LIMIT, PLACE, SINCE, TAIL, LAST, SECOND, MET, EVENT = 2, 4, 16, 17, 19, 20, 21, 22, 23
+AT, LIMIT, OLD, OUT, SINCE, SEEN, TAIL, LAST, SECOND, EVENT, STOP = 2, 4, 20, 21, 22, 23, 24, 25, 26, 27, 29
 SUBSTITUTE, INSERT, MOVE, BACK = 0, 1, 2, 3
 RUN, LENGTH, DISTANCE, WAY_BACK = 0, 1, 2, 3
 STEP = 16
-"""After so many flags without an event the number of bytes that are the same is coded, in units of it."""
+"""After so many bytes without an event the number of those that follow is coded, in units of it."""
 
-_SEEN = const(18)
+_FOLLOW, _LITERALS = const(0), const(1)
+_NEVER = const(0xFFFFFF)
 _NUMBER_BITS_MAX = const(24)
+_REGISTERS = const(30)
 _WEIGHTS = const(90)
 _FIRST_WEIGHT = const(33792)  # 0.25
 
@@ -31,9 +34,9 @@ class ModelError(ValueError):
 
 
 class Model:
-    """Decodes symbols from `inp`. `bits`: the table has 2 << `bits` bytes, the one big allocation here.
+    """Decodes from `inp`. `bits`: the counters take 2 << `bits` bytes, the one big allocation here.
 
-    `functions` are clear, decode, table of `delta_plain` or `delta_viper`.
+    `functions` are clear, decode and table of `delta_plain` or `delta_viper`.
     """
 
     def __init__(self, bits: int, inp: bytearray, functions=(clear, decode, table)) -> None:  # type: ignore[no-untyped-def]
@@ -42,52 +45,44 @@ class Model:
         self._constants = constants()
         self._counters = table(1 << bits)
         self._weights = array.array("H", range(_WEIGHTS))
-        self.st = array.array("I", range(30))
+        self._widths = bytearray(4)
+        self.st = array.array("I", range(_REGISTERS))
         self.restart(bits)
 
     def restart(self, bits: int) -> None:
         """Forget everything: a segment begins."""
         self._clear(self._counters)
-        st = self.st
-        for i in range(30):
-            st[i] = 0
-        st[1] = 0xFFFFFFFF
-        st[3] = (1 << bits) - 1
+        for i in range(_REGISTERS):
+            self.st[i] = 0
+        self.st[1] = 0xFFFFFFFF
+        self.st[3] = (1 << bits) - 1
         for i in range(_WEIGHTS):
             self._weights[i] = _FIRST_WEIGHT
-        self._delta = 0
-        self._widths = bytearray(4)
+        for i in range(4):
+            self._widths[i] = 0
 
-    def flags(self, old: bytearray, place: int, most: int) -> int:
-        """How many of the next `most` bytes of `old` from `place` on are kept; MET says that an event follows."""
-        st = self.st
-        st[PLACE] = place
-        st[MET] = 0
-        return self._decode(st, self._counters, self._weights, self._constants, self._inp, old, old, 0, most)
+    def follow(self, old: bytearray, out: bytearray, most: int, stop: bool) -> int:
+        """Take up to `most` bytes of `old` from OLD on to `out` from OUT on, kept or substituted.
 
-    def literals(self, here: bytearray, out: bytearray, place: int, most: int) -> int:
-        """Put up to `most` bytes into `out` from `place` on; how many. `here` is the byte of old beside them."""
-        self.st[PLACE] = place
-        return self._decode(
-            self.st, self._counters, self._weights, self._constants, self._inp, here, out, 1, most
-        )
+        Returns another event that ended it, or 0; with `stop` STEP bytes that are kept end it, too.
+        """
+        self.st[STOP] = STEP if stop else _NEVER
+        return self._run(old, out, _FOLLOW, most)
 
-    def event(self, here: int, before: int) -> int:
-        """The kind of the next event; `here` and `before` are bytes of old."""
+    def literals(self, old: bytearray, out: bytearray, most: int) -> None:
+        """Put up to `most` bytes into `out` from OUT on; beside them is the byte of `old` at OLD."""
+        self.st[STOP] = _NEVER
+        self._run(old, out, _LITERALS, most)
+
+    def event(self, before: int) -> int:
+        """The kind of the next event where the old image has ended; `before` is its last byte."""
         st = self.st
         last = st[EVENT]
-        since = min(st[SINCE], 15)
-        kind = self._symbol(2, 2, last, before, since | last << 4, here, last << 4 | st[_SEEN] & 15)
+        kind = self._symbol(2, 2, last, before, min(st[SINCE], 15) | last << 4, 0, last << 4 | st[SEEN] & 15)
         st[EVENT] = kind
-        st[_SEEN] = st[_SEEN] << 1 & 255
+        st[SEEN] = st[SEEN] << 1 & 255
         st[SINCE] = st[TAIL] = 0
         return kind
-
-    def substitute(self, here: int, before: int) -> int:
-        """What is added to the byte `here`."""
-        delta = self._symbol(3, 8, 0, self._delta, here, here << 8 | before, before)
-        self._delta = delta
-        return delta
 
     def number(self, kind: int) -> int:
         """A number of 0 to 2^24 - 2; `kind` is RUN, LENGTH, DISTANCE or WAY_BACK. Raises ModelError."""
@@ -108,8 +103,8 @@ class Model:
         return value - 1
 
     def keep(self) -> None:
-        """A run of bytes was the same."""
-        self.st[_SEEN] = 255
+        """A run of bytes is kept: the next event is less than STEP bytes behind it."""
+        self.st[SEEN] = 255
         self.st[TAIL] = 1
 
     def _symbol(self, kind: int, bits: int, a: int, b: int, c: int, d: int, e: int) -> int:
@@ -120,10 +115,12 @@ class Model:
         st[7] = kind_hash + 0x3A8E + c * 0x2B6B
         st[8] = kind_hash + 0x57D5 + d * 0x137D
         st[9] = kind_hash + 0x751C + e * 0x361F
-        inp = self._inp
-        return self._decode(
-            st, self._counters, self._weights, self._constants, inp, inp, inp, kind + 4, bits
-        )
+        return self._run(self._inp, self._inp, kind + 4, bits)
+
+    def _run(self, old: bytearray, out: bytearray, mode: int, count: int) -> int:
+        # fmt: off
+        return self._decode(self._weights, 0, self.st, self._counters, self._weights, self._constants, self._inp, old, out, mode, count)  # type: ignore[arg-type]
+        # fmt: on
 
 
 def constants() -> bytearray:

@@ -20,7 +20,7 @@ def clear(counters):  # type: ignore[no-untyped-def]
 
 
 def _choose(st, inp, p):  # type: ignore[no-untyped-def]
-    """Read a decision that is 1 with the probability p / 65536; bytes behind the end of `inp` are 0."""
+    """Read a decision that is 1 with the probability p / 65536."""
     code, size, at = st[0], st[1], st[2]
     bound = (size >> 16) * p
     bit = code < bound
@@ -37,74 +37,107 @@ def _choose(st, inp, p):  # type: ignore[no-untyped-def]
     return bit
 
 
-def decode(st, t, w, c, inp, old, out, mode: int, count: int, choose=_choose) -> int:  # type: ignore[no-untyped-def]
-    """Decode by `mode`: 0 flags, 1 literals, else one symbol of `count` bits with the weights of set `mode`.
+def decode(_s, _x, st, t, w, c, inp, old, out, mode: int, count: int, choose=_choose) -> int:  # type: ignore[no-untyped-def]
+    """Decode by `mode`: 0 follow, 1 literals, else one symbol of `count` bits with the weights of `mode`.
 
     `st` are the registers of `core.delta_model`, `t` the counters, `w` the weights, `c` the constants.
-    Flags: at most `count`, for the bytes of `old` from register 16 on; how many were 0 before a 1 (register
-    22 is then 1) or the end. Literals: at most `count`, into `out` from register 16 on; how many. Both stop
-    early when the input is used up to register 4.
+    Follow: at most `count` bytes from `old` to `out`, kept or substituted, until the number of kept ones
+    reaches register 29 or another event comes, which is returned (else 0). Literals: at most `count` into
+    `out`, beside the byte of `old`. Both move registers 20 and 21, and stop when register 2 is above 4.
     """
-    done = 0
-    weights = 5 * mode
-    bits = count
-    at = st[16]
+    kind = mode
     while True:
-        if mode == 0:
-            weights, bits = _flag(st, old[at], old[at - 1]), 1
-        elif mode == 1:
-            _literal(st, st[20], st[21], old[0])
-            weights, bits = 40, 8
+        if mode > 1:
+            weights, bits = 5 * mode, count
+        else:
+            weights, bits = _CONTEXTS[kind](st, old[st[20]], old[st[20] - 1])
         node = 1
         while not node >> bits:
             node = node * 2 + _decision(st, t, w, c, weights, node, choose, inp)
         if mode > 1:
             return node - (1 << bits)
-        at += 1
-        if mode == 1:
-            out[at - 1] = node & 255
-            st[21] = st[20]
-            st[20] = node & 255
-        elif node & 1:
-            st[22] = 1
-            return done
+        if kind == 0 and node & 1:
+            kind = 2
+            continue
+        if kind == 2:
+            st[27] = node & 3
+            st[23] = st[23] << 1 & 255
+            st[22] = st[24] = 0
+            if node & 3:
+                return node & 3
+            kind = 3
+            continue
+        if kind == 1:
+            st[26] = st[25]
+            st[25] = out[st[21]] = node & 255
         else:
-            st[17] += 1
-            st[18] = st[18] << 1 & 255 | 1
-        done += 1
-        if done == count or st[2] > st[4]:
-            return done
+            out[st[21]] = old[st[20]] + (node & 255 if kind else 0) & 255
+            st[20] += 1
+            if kind:
+                st[28] = node & 255
+                kind = 0
+            else:
+                st[22] += 1
+                st[23] = st[23] << 1 & 255 | 1
+        st[21] += 1
+        count -= 1
+        if not count or st[2] > st[4] or st[22] == st[29]:
+            return 0
 
 
-def _flag(st, here: int, before: int) -> int:  # type: ignore[no-untyped-def]
-    """Contexts of a flag; returns the place of its weights."""
-    since, seen, event = st[17], st[18], st[23]
+def _flag(st, here: int, before: int) -> tuple:  # type: ignore[no-untyped-def]
+    """Set the contexts of a flag; returns the place of its weights and its bits."""
+    since, seen = st[22], st[23]
     near = since if since < 8 else min(15, 6 + (since >> 2))
-    st[5] = 0x3A9 + (near | st[19] << 4 | event << 5) * 0x2C35
+    st[5] = 0x3A9 + (near | st[24] << 4 | st[27] << 5) * 0x2C35
     st[6] = 0x20F0 + (here << 8 | before) * 0x1F0D
     st[7] = 0x3E37 + (here | (seen & 3) << 8) * 0x2B6B
     st[8] = 0x5B7E + (before | (seen & 1) << 8) * 0x137D
-    st[9] = 0x78C5 + (seen & 31 | event << 8) * 0x361F
-    return 5 * (min(since, 4) + st[19])
+    st[9] = 0x78C5 + (seen & 31 | st[27] << 8) * 0x361F
+    return 5 * (min(since, 4) + st[24]), 1
 
 
-def _literal(st, last: int, second: int, here: int) -> None:  # type: ignore[no-untyped-def]
-    """Contexts of a literal."""
+def _literal(st, here: int, _before: int) -> tuple:  # type: ignore[no-untyped-def]
+    last, second = st[25], st[26]
     st[5] = 0xEA4
     st[6] = 0x2BEB + last * 0x1F0D
     st[7] = 0x4932 + (last | second << 8) * 0x2B6B
     st[8] = 0x6679 + second * 0x137D
     st[9] = 0x83C0 + here * 0x361F
+    return 40, 8
+
+
+def _event(st, here: int, before: int) -> tuple:  # type: ignore[no-untyped-def]
+    last = st[27]
+    st[5] = 0x752 + last * 0x2C35
+    st[6] = 0x2499 + before * 0x1F0D
+    st[7] = 0x41E0 + (min(st[22], 15) | last << 4) * 0x2B6B
+    st[8] = 0x5F27 + here * 0x137D
+    st[9] = 0x7C6E + (last << 4 | st[23] & 15) * 0x361F
+    return 30, 2
+
+
+def _substitute(st, here: int, before: int) -> tuple:  # type: ignore[no-untyped-def]
+    st[5] = 0xAFB
+    st[6] = 0x2842 + st[28] * 0x1F0D
+    st[7] = 0x4589 + here * 0x2B6B
+    st[8] = 0x62D0 + (here << 8 | before) * 0x137D
+    st[9] = 0x8017 + before * 0x361F
+    return 35, 8
+
+
+_CONTEXTS = (_flag, _literal, _event, _substitute)
 
 
 def _decision(st, t, w, c, weights: int, node: int, choose, inp) -> int:  # type: ignore[no-untyped-def]
     """Predict one decision from five counters, read it, and learn."""
     mask = st[3]
+    node *= 0x6255
     places = []
     known = []
     dot = 0
     for i in range(5):
-        place = (st[5 + i] + node * 0x6255) & mask
+        place = (st[5 + i] + node) & mask
         p = (t[place] ^ 0x8000) >> 4
         if p < 2048:
             x = -c[p if p < 128 else 128 + (p >> 4)]
@@ -123,14 +156,13 @@ def _decision(st, t, w, c, weights: int, node: int, choose, inp) -> int:  # type
     error = (65536 if bit else 0) - p
     for i in range(5):
         x = w[weights + i] + ((known[i] * error + 16384) >> 15)
-        w[weights + i] = max(0, min(65535, x))
-        place = places[i]
-        x = t[place] ^ 0x8000
+        w[weights + i] = x & 0xFFFF
+        x = t[places[i]] ^ 0x8000
         n = x & 15
-        x &= 0xFFF0
+        x -= n
         if bit:
             x += ((65535 - x) * c[768 + n]) >> 8
         else:
             x -= (x * c[768 + n]) >> 8
-        t[place] = (x & 0xFFF0 | (n + 1 if n < 6 else 6)) ^ 0x8000
+        t[places[i]] = (x & 0xFFF0 | (n + 1 if n < 6 else 6)) ^ 0x8000
     return 1 if bit else 0

@@ -1,5 +1,10 @@
-"""The symbols of a delta patch in viper; `delta_plain` says what each function does."""
-# ruff: noqa: F821
+"""The symbols of a delta patch in viper; `delta_plain` says what each function does.
+
+One function, because a call costs more than a decision. The first two variables of a viper function live in
+registers: that is what its first two arguments are for.
+"""
+# ruff: noqa: F821, E701, E702
+# fmt: off
 # mypy: ignore-errors
 
 import micropython
@@ -13,8 +18,8 @@ def table(size: int):
 @micropython.viper
 def clear(counters):
     """`counters`, as they are at the start of a segment."""
-    p = ptr16(counters)
-    i = int(len(counters)) >> 1
+    p = ptr32(counters)
+    i = int(len(counters)) >> 2
     while i:
         i -= 1
         p[i] = 0
@@ -22,104 +27,82 @@ def clear(counters):
 
 
 @micropython.viper
-def decode(
-    st: ptr32, t: ptr16, w: ptr16, c: ptr8, inp: ptr8, old: ptr8, out: ptr8, mode: int, count: int
-) -> int:
-    """Decode by `mode`: see `delta_plain.decode`. One function, because a call costs more than a decision."""
-    done = 0
-    weights = 5 * mode
-    bits = count
-    at = st[16]
-    code = uint(st[0])
-    size = uint(st[1])
+def decode(s: ptr32, x: int, st: ptr32, t: ptr16, w: ptr16, c: ptr8, inp: ptr8, old: ptr8, out: ptr8,
+           mode: int, count: int) -> int:
+    """See `delta_plain.decode`; `s` is anything, `x` is 0."""
+    kind = mode; bits = count; weights = 10 * mode; result = 0; at = st[20]; put = st[21]
+    code = uint(st[0]); size = uint(st[1])
     while True:
-        if mode == 0:
-            here = old[at]
-            before = old[at - 1]
-            x = st[17]
-            n = st[18]
-            weights = 5 * ((x if x < 4 else 4) + st[19])
-            if x > 7:
-                x = 6 + (x >> 2)
-                if x > 15:
-                    x = 15
-            st[5] = 0x3A9 + (x | st[19] << 4 | st[23] << 5) * 0x2C35
-            st[6] = 0x20F0 + (here << 8 | before) * 0x1F0D
-            st[7] = 0x3E37 + (here | (n & 3) << 8) * 0x2B6B
-            st[8] = 0x5B7E + (before | (n & 1) << 8) * 0x137D
-            st[9] = 0x78C5 + (n & 31 | st[23] << 8) * 0x361F
-            bits = 1
-        elif mode == 1:
-            st[5] = 0xEA4
-            st[6] = 0x2BEB + st[20] * 0x1F0D
-            st[7] = 0x4932 + (st[20] | st[21] << 8) * 0x2B6B
-            st[8] = 0x6679 + st[21] * 0x137D
-            st[9] = 0x83C0 + old[0] * 0x361F
-            weights = 40
-            bits = 8
+        if mode < 2:
+            here = old[at]; before = old[at - 1]; x = st[22]; n = st[23]; last = st[27]
+            if kind == 0:
+                bits = 1; weights = 10 * ((x if x < 4 else 4) + st[24])
+                if x > 7: x = 6 + (x >> 2) if x < 36 else 15
+                st[5] = 0x3A9 + (x | st[24] << 4 | last << 5) * 0x2C35
+                st[6] = 0x20F0 + (here << 8 | before) * 0x1F0D; st[7] = 0x3E37 + (here | (n & 3) << 8) * 0x2B6B
+                st[8] = 0x5B7E + (before | (n & 1) << 8) * 0x137D
+                st[9] = 0x78C5 + (n & 31 | last << 8) * 0x361F
+            elif kind == 1:
+                bits = 8; weights = 80; last = st[25]; n = st[26]
+                st[5] = 0xEA4; st[6] = 0x2BEB + last * 0x1F0D; st[7] = 0x4932 + (last | n << 8) * 0x2B6B
+                st[8] = 0x6679 + n * 0x137D; st[9] = 0x83C0 + here * 0x361F
+            elif kind == 2:
+                bits = 2; weights = 60
+                st[5] = 0x752 + last * 0x2C35; st[6] = 0x2499 + before * 0x1F0D
+                st[7] = 0x41E0 + ((x if x < 15 else 15) | last << 4) * 0x2B6B
+                st[8] = 0x5F27 + here * 0x137D; st[9] = 0x7C6E + (last << 4 | n & 15) * 0x361F
+            else:
+                bits = 8; weights = 70
+                st[5] = 0xAFB; st[6] = 0x2842 + st[28] * 0x1F0D; st[7] = 0x4589 + here * 0x2B6B
+                st[8] = 0x62D0 + (here << 8 | before) * 0x137D; st[9] = 0x8017 + before * 0x361F
         node = 1
         while not node >> bits:
-            dot = 0
-            i = 0
-            while i < 5:
-                x = (st[5 + i] + node * 0x6255) & st[3]
-                st[10 + i] = x
-                p = (t[x] ^ 0x8000) >> 4
-                x = p if p < 2048 else 4095 - p
-                x = c[x if x < 128 else 128 + (x >> 4)]
-                if p < 2048:
-                    x = 0 - x
-                st[24 + i] = x + 256
-                dot += (w[weights + i] - 32768) * x
-                i += 1
-            dot >>= 12
-            x = dot if dot >= 0 else 0 - dot
-            if x > 255:
-                x = 255
-            p = c[256 + 2 * x] | c[257 + 2 * x] << 8
-            if dot >= 0:
-                p = 65536 - p
-            bound = (size >> 16) * uint(p)
-            bit = 0
-            if code < bound:
-                size = bound
-                bit = 1
-                p -= 65536
-            else:
-                code -= bound
-                size -= bound
-            while size < uint(0x1000000):
-                size <<= 8
-                code = code << 8 | uint(inp[st[2]])
-                st[2] += 1
-            i = 0
-            while i < 5:
-                x = w[weights + i] + ((16384 - (st[24 + i] - 256) * p) >> 15)
-                w[weights + i] = 0 if x < 0 else (x if x < 65535 else 65535)
-                x = t[st[10 + i]] ^ 0x8000
-                n = x & 15
-                x &= 0xFFF0
-                if bit:
-                    x += ((65535 - x) * c[768 + n]) >> 8
+            dot = 0; total = 0; n = node * 0x6255; s = ptr32(int(st) + 20); q = ptr16(int(w) + weights)
+            while int(s) < int(st) + 40:
+                x = (s[0] + n) & st[3]
+                s[5] = x; x = int(t[x])
+                if x & 0x8000:
+                    x = (x ^ 0x8000) >> 4; x = 0 - c[x if x < 128 else 128 + (x >> 4)]
                 else:
-                    x -= (x * c[768 + n]) >> 8
-                t[st[10 + i]] = (x & 0xFFF0 | (n + 1 if n < 6 else 6)) ^ 0x8000
-                i += 1
+                    x = 2047 - (x >> 4); x = int(c[x if x < 128 else 128 + (x >> 4)])
+                s[10] = x + 256; total += x; dot += q[0] * x
+                q = ptr16(int(q) + 2); s = ptr32(int(s) + 4)
+            x = (dot - (total << 15)) >> 12
+            if x < 0:
+                x = 256 - 2 * (x if x > -255 else -255); n = c[x] | c[x + 1] << 8
+            else:
+                x = 256 + 2 * (x if x < 255 else 255); n = 65536 - (c[x] | c[x + 1] << 8)
+            bound = (size >> 16) * uint(n)
+            bit = int(code < bound)
+            if bit: size = bound; n -= 65536
+            else: code -= bound; size -= bound
+            while size < uint(0x1000000):
+                size <<= 8; code = code << 8 | uint(inp[st[2]]); st[2] += 1
+            s = ptr32(int(st) + 20); q = ptr16(int(w) + weights); total = 16384 + 256 * n
+            while int(s) < int(st) + 40:
+                q[0] = q[0] + ((total - s[10] * n) >> 15)
+                x = int(t[s[5]]) ^ 0x8000; k = x & 15; x -= k
+                if bit: x += ((65535 - x) * c[768 + k]) >> 8
+                else: x -= (x * c[768 + k]) >> 8
+                t[s[5]] = (x & -16 | (k + 1 if k < 6 else 6)) ^ 0x8000
+                q = ptr16(int(q) + 2); s = ptr32(int(s) + 4)
             node = node << 1 | bit
-        at += 1
-        if mode == 1:
-            out[at - 1] = node
-            st[21] = st[20]
-            st[20] = node & 255
-        elif mode == 0 and not node & 1:
-            st[17] += 1
-            st[18] = st[18] << 1 & 255 | 1
+        if mode > 1: result = node - (1 << bits); break
+        if kind == 0 and bit: kind = 2; continue
+        if kind == 2:
+            result = node & 3
+            st[27] = result; st[23] = st[23] << 1 & 255; st[22] = 0; st[24] = 0
+            if result: break
+            kind = 3; continue
+        if kind == 1:
+            out[put] = node; st[26] = st[25]; st[25] = node & 255
         else:
-            st[22] = 1
-            break
-        done += 1
-        if done == count or st[2] > st[4]:
-            break
-    st[0] = int(code)
-    st[1] = int(size)
-    return done if mode < 2 else node - (1 << bits)
+            x = old[at]; at += 1
+            if kind: x += node; st[28] = node & 255; kind = 0
+            else: st[22] += 1; st[23] = st[23] << 1 & 255 | 1
+            out[put] = x
+        put += 1
+        count -= 1
+        if count == 0 or st[2] > st[4] or st[22] == st[29]: break
+    st[0] = int(code); st[1] = int(size); st[20] = at; st[21] = put
+    return result

@@ -52,7 +52,8 @@ class _Writer:
         self._old = old
         self._new = new
         # The model looks at the byte before the first and at the one behind the last.
-        self._framed = b"\0" + old + b"\0"
+        self._framed = bytearray(b"\0" + old + b"\0")
+        self._out = bytearray(len(new))
         self._coder = Coder(table_bits)
         self._model = self._coder.model
 
@@ -68,6 +69,8 @@ class _Writer:
             else:
                 self._follow(piece, piece.diagonal)
             self.progress.append((self._made, self._coder.size))
+        if self._out[self._start : end] != self._new[self._start : end]:
+            raise AssertionError("the model makes another image")
         return self._coder.finish()
 
     def _follow(self, piece: Piece, diagonal: int) -> None:
@@ -75,15 +78,22 @@ class _Writer:
         if piece.start + diagonal != self._pointer:
             self._move(piece.start + diagonal)
         while self._made < piece.end:
-            count = equal_bytes(self._old, self._pointer, self._new, self._made, piece.end - self._made)
-            self._keep(count)
+            self._keep(equal_bytes(self._old, self._pointer, self._new, self._made, piece.end - self._made))
             if self._made < piece.end:
-                here, before = self._event(codes.SUBSTITUTE)
-                delta = (self._new[self._made] - here) & 255
-                self._coder.want(delta, 8)
-                self._model.substitute(here, before)
-                self._pointer += 1
-                self._made += 1
+                self._coder.want(1, 1)
+                self._coder.want(codes.SUBSTITUTE, 2)
+                self._coder.want(self._new[self._made] - self._old[self._pointer] & 255, 8)
+                self._take(1, False)
+
+    def _take(self, count: int, stop: bool) -> int:
+        """Let the model take `count` bytes, or the event that it wants."""
+        st = self._model.st
+        st[codes.OLD] = self._pointer + 1
+        st[codes.OUT] = self._made
+        event = self._model.follow(self._framed, self._out, count, stop)
+        self._pointer = st[codes.OLD] - 1
+        self._made = st[codes.OUT]
+        return event
 
     def _room(self) -> int:
         return min(len(self._old) - self._pointer, self._end - self._made)
@@ -93,41 +103,37 @@ class _Writer:
         st = self._model.st
         while True:
             room = self._room()
-            most = count
-            if not st[codes.TAIL] and room >= codes.STEP:
-                most = min(count, codes.STEP - st[codes.SINCE])
-                if st[codes.SINCE] == codes.STEP:
-                    most = self._run(count, room)
-                    self._advance(most)
-                    count -= most
-                    continue
-            self._coder.wanted.extend([0] * most)
-            if most:
-                self._model.flags(self._framed, self._pointer + 1, most)
-            self._advance(most)
-            count -= most
-            if not count and (st[codes.TAIL] or st[codes.SINCE] < codes.STEP or self._room() < codes.STEP):
+            may_run = not st[codes.TAIL] and room >= codes.STEP
+            if may_run and st[codes.SINCE] == codes.STEP:
+                count -= self._run(count, room)
+            elif not count:
                 return
+            else:
+                some = min(count, codes.STEP - st[codes.SINCE]) if may_run else count
+                self._coder.wanted.extend([0] * some)
+                self._take(some, may_run)
+                count -= some
 
     def _run(self, count: int, room: int) -> int:
         steps = (count + codes.STEP - 1 if count == room else count) // codes.STEP
         self._number(codes.RUN, steps)
         self._model.keep()
-        return min(steps * codes.STEP, count)
+        some = min(steps * codes.STEP, count)
+        self._out[self._made : self._made + some] = self._old[self._pointer : self._pointer + some]
+        self._pointer += some
+        self._made += some
+        return some
 
-    def _advance(self, count: int) -> None:
-        self._pointer += count
-        self._made += count
-
-    def _event(self, kind: int) -> tuple[int, int]:
-        """An event at the pointer; the old byte there and the one before it."""
-        if self._room():
+    def _event(self, kind: int) -> None:
+        """An event at the pointer, but for a substitute."""
+        room = self._room()
+        if room:
             self._coder.want(1, 1)
-            self._model.flags(self._framed, self._pointer + 1, 1)
-        here, before = self._framed[self._pointer + 1], self._framed[self._pointer]
         self._coder.want(kind, 2)
-        self._model.event(here, before)
-        return here, before
+        if room:
+            self._take(1, False)
+        else:
+            self._model.event(self._framed[self._pointer])
 
     def _number(self, kind: int, value: int) -> None:
         self._coder.want_number(value)
@@ -143,8 +149,9 @@ class _Writer:
         st[codes.SECOND] = self._new[self._made - 2] if self._made > self._start + 1 else 0
         for byte in self._new[piece.start : piece.end]:
             self._coder.want(byte, 8)
-        here = self._framed[self._pointer + 1 : self._pointer + 2]
-        self._model.literals(here, bytearray(count), 0, count)
+        st[codes.OLD] = self._pointer + 1
+        st[codes.OUT] = self._made
+        self._model.literals(self._framed, self._out, count)
         self._made += count
 
     def _move(self, target: int) -> None:
