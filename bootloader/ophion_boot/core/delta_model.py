@@ -1,7 +1,7 @@
 """What is known while a delta patch is decoded: counters, weights, and the contexts of each symbol.
 
 Registers (`st`): 0 code, 1 range, 2 place in the input, 3 mask, 4 last place in the input that a symbol may
-begin at, 5-9 contexts, 10-19 scratch, 20 place in old, 21 place in out, 22 bytes kept since the last event,
+begin at, 5-8 contexts, 9-16 scratch, 20 place in old, 21 place in out, 22 bytes kept since the last event,
 23 the last 8 flags, 24 tail, 25 and 26 the last two bytes, 27 kind of the last event, 28 the last
 substitute, 29 bytes to keep until a run is read.
 """
@@ -25,7 +25,7 @@ _FOLLOW, _LITERALS = const(0), const(1)
 _NEVER = const(0xFFFFFF)
 _NUMBER_BITS_MAX = const(24)
 _REGISTERS = const(30)
-_WEIGHTS = const(90)
+_WEIGHTS = const(72)
 _FIRST_WEIGHT = const(33792)  # 0.25
 
 
@@ -78,7 +78,7 @@ class Model:
         """The kind of the next event where the old image has ended; `before` is its last byte."""
         st = self.st
         last = st[EVENT]
-        kind = self._symbol(2, 2, last, before, min(st[SINCE], 15) | last << 4, 0, last << 4 | st[SEEN] & 15)
+        kind = self._symbol(2, 2, last, before, min(st[SINCE], 15) | last << 4, last << 4 | st[SEEN] & 15)
         st[EVENT] = kind
         st[SEEN] = st[SEEN] << 1 & 255
         st[SINCE] = st[TAIL] = 0
@@ -87,7 +87,7 @@ class Model:
     def number(self, kind: int) -> int:
         """A number of 0 to 2^24 - 2; `kind` is RUN, LENGTH, DISTANCE or WAY_BACK. Raises ModelError."""
         last, event = self._widths[kind], self.st[EVENT]
-        width = self._symbol(5 + kind, 5, 0, last, event, last << 2 | event, 0)
+        width = self._symbol(5 + kind, 5, 0, last, event, last << 2 | event)
         if width >= _NUMBER_BITS_MAX:
             raise ModelError("number of %d bits" % width)
         self._widths[kind] = width
@@ -96,9 +96,9 @@ class Model:
         while left:
             some = min(left, 4)
             if left == width:
-                value = value << some | self._symbol(9 + kind, some, width, width, width << 2 | event, 0, 0)
+                value = value << some | self._symbol(9 + kind, some, 0, width, event, width << 2 | event)
             else:
-                value = value << some | self._symbol(13, some, left, kind, left << 2 | kind, 0, 0)
+                value = value << some | self._symbol(13, some, 0, left, kind, left << 2 | kind)
             left -= some
         return value - 1
 
@@ -107,14 +107,13 @@ class Model:
         self.st[SEEN] = 255
         self.st[TAIL] = 1
 
-    def _symbol(self, kind: int, bits: int, a: int, b: int, c: int, d: int, e: int) -> int:
+    def _symbol(self, kind: int, bits: int, a: int, b: int, c: int, d: int) -> int:
         st = self.st
         kind_hash = kind * 0x3A9
         st[5] = kind_hash + a * 0x2C35
         st[6] = kind_hash + 0x1D47 + b * 0x1F0D
         st[7] = kind_hash + 0x3A8E + c * 0x2B6B
         st[8] = kind_hash + 0x57D5 + d * 0x137D
-        st[9] = kind_hash + 0x751C + e * 0x361F
         return self._run(self._inp, self._inp, kind + 4, bits)
 
     def _run(self, old: bytearray, out: bytearray, mode: int, count: int) -> int:

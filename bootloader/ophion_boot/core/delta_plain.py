@@ -48,7 +48,7 @@ def decode(_s, _x, st, t, w, c, inp, old, out, mode: int, count: int, choose=_ch
     kind = mode
     while True:
         if mode > 1:
-            weights, bits = 5 * mode, count
+            weights, bits = 4 * mode, count
         else:
             weights, bits = _CONTEXTS[kind](st, old[st[20]], old[st[20] - 1])
         node = 1
@@ -90,53 +90,48 @@ def _flag(st, here: int, before: int) -> tuple:  # type: ignore[no-untyped-def]
     since, seen = st[22], st[23]
     near = since if since < 8 else min(15, 6 + (since >> 2))
     st[5] = 0x3A9 + (near | st[24] << 4 | st[27] << 5) * 0x2C35
-    st[6] = 0x20F0 + (here << 8 | before) * 0x1F0D
-    st[7] = 0x3E37 + (here | (seen & 3) << 8) * 0x2B6B
-    st[8] = 0x5B7E + (before | (seen & 1) << 8) * 0x137D
-    st[9] = 0x78C5 + (seen & 31 | st[27] << 8) * 0x361F
-    return 5 * (min(since, 4) + st[24]), 1
+    st[6] = 0x20F0 + (here | (seen & 3) << 8) * 0x1F0D
+    st[7] = 0x3E37 + (before | (seen & 1) << 8) * 0x2B6B
+    st[8] = 0x5B7E + (seen & 31 | st[27] << 8) * 0x137D
+    return 4 * (min(since, 4) + st[24]), 1
 
 
 def _literal(st, here: int, _before: int) -> tuple:  # type: ignore[no-untyped-def]
-    last, second = st[25], st[26]
     st[5] = 0xEA4
-    st[6] = 0x2BEB + last * 0x1F0D
-    st[7] = 0x4932 + (last | second << 8) * 0x2B6B
-    st[8] = 0x6679 + second * 0x137D
-    st[9] = 0x83C0 + here * 0x361F
-    return 40, 8
+    st[6] = 0x2BEB + st[25] * 0x1F0D
+    st[7] = 0x4932 + st[26] * 0x2B6B
+    st[8] = 0x6679 + here * 0x137D
+    return 32, 8
 
 
-def _event(st, here: int, before: int) -> tuple:  # type: ignore[no-untyped-def]
+def _event(st, _here: int, before: int) -> tuple:  # type: ignore[no-untyped-def]
     last = st[27]
     st[5] = 0x752 + last * 0x2C35
     st[6] = 0x2499 + before * 0x1F0D
     st[7] = 0x41E0 + (min(st[22], 15) | last << 4) * 0x2B6B
-    st[8] = 0x5F27 + here * 0x137D
-    st[9] = 0x7C6E + (last << 4 | st[23] & 15) * 0x361F
-    return 30, 2
+    st[8] = 0x5F27 + (last << 4 | st[23] & 15) * 0x137D
+    return 24, 2
 
 
 def _substitute(st, here: int, before: int) -> tuple:  # type: ignore[no-untyped-def]
     st[5] = 0xAFB
     st[6] = 0x2842 + st[28] * 0x1F0D
     st[7] = 0x4589 + here * 0x2B6B
-    st[8] = 0x62D0 + (here << 8 | before) * 0x137D
-    st[9] = 0x8017 + before * 0x361F
-    return 35, 8
+    st[8] = 0x62D0 + before * 0x137D
+    return 28, 8
 
 
 _CONTEXTS = (_flag, _literal, _event, _substitute)
 
 
 def _decision(st, t, w, c, weights: int, node: int, choose, inp) -> int:  # type: ignore[no-untyped-def]
-    """Predict one decision from five counters, read it, and learn."""
+    """Predict one decision from four counters, read it, and learn."""
     mask = st[3]
     node *= 0x6255
     places = []
     known = []
     dot = 0
-    for i in range(5):
+    for i in range(4):
         place = (st[5 + i] + node) & mask
         p = (t[place] ^ 0x8000) >> 4
         if p < 2048:
@@ -154,7 +149,7 @@ def _decision(st, t, w, c, weights: int, node: int, choose, inp) -> int:  # type
         p = 65536 - p
     bit = choose(st, inp, p)
     error = (65536 if bit else 0) - p
-    for i in range(5):
+    for i in range(4):
         x = w[weights + i] + ((known[i] * error + 16384) >> 15)
         w[weights + i] = x & 0xFFFF
         x = t[places[i]] ^ 0x8000
