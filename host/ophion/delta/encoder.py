@@ -8,17 +8,19 @@ from ophion_boot.fmt.delta import SECTOR
 from ophion.delta.coder import Coder
 from ophion.delta.matching import BACK_MAX, NEAR, Piece, equal_bytes
 
-_SEGMENT_BYTES = 16 * 1024
-"""About as long as a segment gets: so much has to be read again after a reset, at most."""
+SEGMENT_BYTES = 16 * 1024
+"""About as long as a segment gets: so much has to be read again after a reset."""
 
 
-def encode(old: bytes, new: bytes, path: list[Piece], table_bits: int) -> bytes:
-    """The segments of a patch, one after the other."""
+def encode(
+    old: bytes, new: bytes, path: list[Piece], table_bits: int, segment_bytes: int = SEGMENT_BYTES
+) -> bytes:
+    """The segments of a patch, one after the other, each of about `segment_bytes` at most."""
     writer = _Writer(old, new, table_bits)
     whole = writer.segment(path, len(new))
-    if len(whole) <= _SEGMENT_BYTES * 3 // 2:
+    if len(whole) <= segment_bytes * 3 // 2:
         return _framed(whole, 0)
-    ends = _segment_ends(writer.progress, len(whole))
+    ends = _segment_ends(writer.progress, len(whole), segment_bytes)
     parts = []
     for start, end in zip([0, *ends], [*ends, len(new)], strict=True):
         pieces = [
@@ -34,9 +36,9 @@ def _framed(data: bytes, sectors: int) -> bytes:
     return len(data).to_bytes(2, "little") + sectors.to_bytes(2, "little") + data
 
 
-def _segment_ends(progress: list[tuple[int, int]], size: int) -> list[int]:
+def _segment_ends(progress: list[tuple[int, int]], size: int, segment_bytes: int) -> list[int]:
     """Where in the image to begin anew, so that the segments are about equally long; whole sectors."""
-    step = size / (size // _SEGMENT_BYTES + 1)
+    step = size / (size // segment_bytes + 1)
     ends: list[int] = []
     for made, coded in progress:
         end = made // SECTOR * SECTOR

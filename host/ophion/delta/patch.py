@@ -9,13 +9,17 @@ from ophion_boot.core.delta import Decoder, DeltaError
 from ophion_boot.fmt import FormatError
 from ophion_boot.fmt.delta import HEADER_BYTES, TABLE_BITS, Header, make_header
 
-from ophion.delta.encoder import encode
+from ophion.delta.encoder import SEGMENT_BYTES, encode
 from ophion.delta.matching import find_path
 from ophion.errors import PatchError
 
 
-def make_patch(old: bytes, new: bytes, *, small: bool = False) -> bytes:
-    """The patch that turns `old` into `new`; `small` is for devices with 12 KiB less heap to spare.
+def make_patch(
+    old: bytes, new: bytes, *, small: bool = False, segment_bytes: int = SEGMENT_BYTES
+) -> bytes:
+    """The patch that turns `old` into `new`; `small` is for devices with 8 KiB less heap to spare.
+
+    It is written in segments of about `segment_bytes` (16384 at most); a device may go on at each after a reset.
 
     It has been applied once before it is returned. Raises PatchError for an empty or too large image.
     """
@@ -26,7 +30,7 @@ def make_patch(old: bytes, new: bytes, *, small: bool = False) -> bytes:
         )
     except FormatError as error:
         raise PatchError(str(error)) from None
-    patch = header.pack() + encode(old, new, find_path(old, new), bits)
+    patch = header.pack() + encode(old, new, find_path(old, new), bits, segment_bytes)
     if apply_patch(old, patch) != new:
         raise AssertionError("the patch does not make the new image")
     return patch
