@@ -1,4 +1,4 @@
-"""Delta patches on a device: a real pair in any chunks, going on after a reset, and everything that is refused."""
+"""Delta patches on a device: a real pair in any chunks, going on after a reset, and what is refused."""
 
 import hashlib
 
@@ -19,7 +19,7 @@ NEW = read("new.bin")
 
 
 class Device:
-    """An old image that is never read outside, and what was written; fails the test when that gets too long."""
+    """An old image that is read inside only, and what was written, which never gets too long."""
 
     def __init__(self, patch, old=OLD, position=(HEADER_BYTES, 0)):
         self.old = old
@@ -30,7 +30,7 @@ class Device:
         self.decoder = Decoder(self.header, self.read, self.write, position)
 
     def read(self, at, buf):
-        assert 0 <= at and at + len(buf) <= len(self.old) and len(buf)
+        assert at >= 0 and at + len(buf) <= len(self.old) and len(buf)
         buf[:] = self.old[at : at + len(buf)]
 
     def write(self, data):
@@ -179,7 +179,7 @@ def test_the_head_of_a_segment():
 
 
 def damaged(patch, body, old, new, step):
-    """Apply `body`; True when a device would have seen that the result is wrong, or the patch said so itself."""
+    """Apply `body`; True when the decoder refuses it, or the hash of the result does."""
     device = Device(patch, old)
     try:
         device.feed(body, step)
@@ -187,7 +187,8 @@ def damaged(patch, body, old, new, step):
         device.header.check_result(hashlib.sha256(device.out).digest())
     except (DeltaError, FormatError):
         return True
-    return bytes(device.out) == new and False
+    assert bytes(device.out) == new
+    return False
 
 
 def test_flipped_bits_are_found_and_do_no_harm():

@@ -106,6 +106,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run cases for a time; prints how they ended."""
     parser = argparse.ArgumentParser(prog="fuzz/delta", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--batches", type=int, help="so many batches of 170 cases, instead of a time")
     parser.add_argument("--seed", type=int, help="the first seed; without it from the clock")
     parser.add_argument("--micropython", action="store_true", help="run the cases on the Unix port")
     args = parser.parse_args(argv)
@@ -113,7 +114,7 @@ def main(argv: list[str] | None = None) -> int:
     end = time.monotonic() + args.seconds
     total: Counter[str] = Counter()
     first = seed
-    while time.monotonic() < end:
+    while seed - first < args.batches if args.batches else time.monotonic() < end:
         try:
             total += (on_micropython if args.micropython else here)(cases(random.Random(seed), 170))
         except BaseException:

@@ -11,7 +11,7 @@ import array
 try:
     from ophion_boot.core.delta_viper import clear, decode, table
 except (ImportError, SyntaxError, ValueError, MemoryError):
-    from ophion_boot.core.delta_plain import clear, decode, table
+    from ophion_boot.core.delta_plain import clear, decode, table  # type: ignore[assignment]
 
 from ophion_boot.compat import const
 
@@ -117,9 +117,8 @@ class Model:
         return self._run(self._inp, self._inp, kind + 4, bits)
 
     def _run(self, old: bytearray, out: bytearray, mode: int, count: int) -> int:
-        # fmt: off
-        return self._decode(self._weights, 0, self.st, self._counters, self._weights, self._constants, self._inp, old, out, mode, count)  # type: ignore[arg-type]
-        # fmt: on
+        w, t, c = self._weights, self._counters, self._constants
+        return self._decode(w, 0, self.st, t, w, c, self._inp, old, out, mode, count)
 
 
 def constants() -> bytearray:

@@ -19,7 +19,7 @@ def table(size: int):
 def clear(counters):
     """`counters`, as they are at the start of a segment."""
     p = ptr32(counters)
-    i = int(len(counters)) >> 2
+    i = int(len(counters)) >> 2  # noqa: RUF046
     while i:
         i -= 1
         p[i] = 0

@@ -60,6 +60,6 @@ class Header:
 
 
 def make_header(table_bits: int, old_size: int, old: bytes, new_size: int, new: bytes) -> Header:
-    """The header of a patch; `old` and `new` are SHA-256 digests. Raises FormatError for what has no header."""
+    """The header of a patch; `old` and `new` are SHA-256 digests. Raises FormatError for impossible sizes."""
     fields = (table_bits, old_size, old[:_HASH_BYTES], new_size, new[:_HASH_BYTES])
     return Header(struct.pack(_FORMAT, MAGIC, VERSION, *fields))

@@ -1,5 +1,8 @@
-"""Delta patches: the bytes that turn one image into the next (SPEC.md 12)."""
+"""Delta patches: the bytes that turn one image into the next (SPEC.md 12).
 
-from ophion.delta.patch import apply_patch, make_patch
+`make_patch` and `apply_patch` take any bytes, `make_image_patch` two signed images.
+"""
 
-__all__ = ["apply_patch", "make_patch"]
+from ophion.delta.patch import apply_patch, describe_patch, is_patch, make_image_patch, make_patch
+
+__all__ = ["apply_patch", "describe_patch", "is_patch", "make_image_patch", "make_patch"]

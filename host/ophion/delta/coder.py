@@ -10,6 +10,7 @@ from ophion_boot.core.delta_model import Model
 
 _UNSENT_MAX = 4
 _BOTTOM = 1 << 24
+_WHOLE = 0xFFFFFFFF
 
 
 class Coder:
@@ -23,7 +24,9 @@ class Coder:
         self.wanted: deque[int] = deque()
         functions = (delta_plain.clear, partial(delta_plain.decode, choose=self._choose), delta_plain.table)
         self.model = Model(table_bits, bytearray(0), functions)
-        self._start()
+        self._low = 0
+        self._range = _WHOLE
+        self._out = bytearray()
 
     @property
     def size(self) -> int:
@@ -57,13 +60,10 @@ class Coder:
                 self._out.pop()
         data = bytes(self._out)
         self.model.restart(self._bits)
-        self._start()
-        return data
-
-    def _start(self) -> None:
         self._low = 0
-        self._range = 0xFFFFFFFF
+        self._range = _WHOLE
         self._out = bytearray()
+        return data
 
     def _choose(self, _st: object, _inp: object, p: int) -> int:
         bit = self.wanted.popleft()

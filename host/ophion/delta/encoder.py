@@ -11,6 +11,8 @@ from ophion.delta.matching import BACK_MAX, NEAR, Piece, equal_bytes
 SEGMENT_BYTES = 16 * 1024
 """About as long as a segment gets: so much has to be read again after a reset."""
 
+_CHUNK = 1024
+
 
 def encode(
     old: bytes, new: bytes, path: list[Piece], table_bits: int, segment_bytes: int = SEGMENT_BYTES
@@ -70,7 +72,6 @@ class _Writer:
                 self._insert(piece)
             else:
                 self._follow(piece, piece.diagonal)
-            self.progress.append((self._made, self._coder.size))
         if self._out[self._start : end] != self._new[self._start : end]:
             raise AssertionError("the model makes another image")
         return self._coder.finish()
@@ -86,6 +87,12 @@ class _Writer:
                 self._coder.want(codes.SUBSTITUTE, 2)
                 self._coder.want(self._new[self._made] - self._old[self._pointer] & 255, 8)
                 self._take(1, False)
+            self._note()
+
+    def _note(self) -> None:
+        """Remember how far the segment is, now and then."""
+        if not self.progress or self._made // SECTOR > self.progress[-1][0] // SECTOR:
+            self.progress.append((self._made, self._coder.size))
 
     def _take(self, count: int, stop: bool) -> int:
         """Let the model take `count` bytes, or the event that it wants."""
@@ -149,12 +156,15 @@ class _Writer:
         st = self._model.st
         st[codes.LAST] = self._new[self._made - 1] if self._made > self._start else 0
         st[codes.SECOND] = self._new[self._made - 2] if self._made > self._start + 1 else 0
-        for byte in self._new[piece.start : piece.end]:
-            self._coder.want(byte, 8)
-        st[codes.OLD] = self._pointer + 1
-        st[codes.OUT] = self._made
-        self._model.literals(self._framed, self._out, count)
-        self._made += count
+        for start in range(piece.start, piece.end, _CHUNK):
+            chunk = self._new[start : min(piece.end, start + _CHUNK)]
+            for byte in chunk:
+                self._coder.want(byte, 8)
+            st[codes.OLD] = self._pointer + 1
+            st[codes.OUT] = self._made
+            self._model.literals(self._framed, self._out, len(chunk))
+            self._made += len(chunk)
+            self._note()
 
     def _move(self, target: int) -> None:
         distance = target - self._pointer

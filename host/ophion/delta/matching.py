@@ -1,8 +1,8 @@
 """Finding out how the new image came from the old one: the cheapest path that the search meets.
 
-A *diagonal* is an offset: old[i + diagonal] stands beside new[i]. The search keeps a handful of diagonals with
-what following them has cost so far (estimated bits), and "literal", for bytes that are spelled out. Where
-the best one goes on for a while without a difference, it is taken as it is.
+A *diagonal* is an offset: old[i + diagonal] stands beside new[i]. The search keeps a handful of diagonals
+with what following them has cost so far (estimated bits), and "literal", for bytes that are spelled out.
+Where the best one goes on for a while without a difference, it is taken as it is.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class _Index:
             last[gram] = i
 
     def places(self, gram: bytes) -> list[int]:
-        found = []
+        found: list[int] = []
         at = self._last.get(gram, -1)
         while at >= 0 and len(found) < _CHAIN_MAX:
             found.append(at)
