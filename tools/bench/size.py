@@ -59,6 +59,7 @@ def by_module(layout: Layout, roots: bool = True) -> dict[str, int]:
     for _, size, name in re.findall(r"^(\w+) (\w+) \w (\w+)$", done.stdout, re.M):
         found[_module(name, places)] += int(size, 16)
     del found[""]
+    del found[_SHARED]
     found[_SHARED] = frozen_bytes(layout, roots) - sum(found.values())
     return dict(found)
 

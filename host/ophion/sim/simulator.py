@@ -114,7 +114,7 @@ class Simulator:
                 frozen = stand_ins()
                 table = partitions(spec)
             else:
-                made = frozen_files(spec, name, list(keys), runtime, roots, enc_keys)
+                made = frozen_files(spec, name, list(keys), runtime, roots, enc_keys, simulated=True)
                 frozen = {**stand_ins(), **made, **(files or {})}
             places = [
                 (f"areas.{key}", spec.areas[key].offset, spec.areas[key].size, data)
