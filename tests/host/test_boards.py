@@ -1,5 +1,6 @@
 """Boards of the port esp32: partition tables that others read, definitions that MicroPython's tools take."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -225,3 +226,35 @@ def test_the_board_definition_is_whole(tmp_path):
     assert {"modules/_boot.py", "modules/boot.py", "modules/main.py", "modules/ophion_boot/main.py"} <= set(
         files
     )
+
+
+def run(*words):
+    done = subprocess.run(
+        [sys.executable, "-m", "ophion.cli", *map(str, words)], capture_output=True, text=True
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_the_command_shows_a_board():
+    code, said = run("board", "show", "esp32s3")
+    assert code == 0 and "romfs: primary" in said and "largest runtime: 2084864 bytes" in said
+    code, said = run("board", "show", "esp32s3", "--json")
+    assert code == 0 and json.loads(said)["max_image"] == layout_of("esp32s3").max_image_size
+    code, said = run("board", "show", "nothing")
+    assert code == 2 and said.startswith("error: no board is called 'nothing'\nhint: there are: esp32, ")
+
+
+def test_the_command_writes_a_board_definition(tmp_path):
+    assert run("keys", "new", tmp_path / "key.pem")[0] == 0
+    words = ("board", "files", "esp32c6", "--out", tmp_path / "out")
+    code, said = run(*words, "--key", tmp_path / "key.pub")
+    assert code == 0 and "next: make BOARD_DIR=" in said
+    layout = layout_of("esp32c6")
+    assert (tmp_path / "out" / "partitions.csv").read_text() == csv(layout)
+    assert (tmp_path / "out" / "partition-table.bin").read_bytes() == binary(layout)
+    assert (tmp_path / "out" / "modules" / "ophion_boot" / "main.py").is_file()
+    assert run(*words, "--key", tmp_path / "key.pub")[0] == 2
+    code, said = run("board", "files", "esp32c6", "--out", tmp_path / "other")
+    assert code == 2 and "a firmware needs a key to trust" in said
+    code, said = run("board", "files", "sim", "--out", tmp_path / "sim", "--key", tmp_path / "key.pub")
+    assert code == 3 and "only boards of the port esp32 have a partition table" in said

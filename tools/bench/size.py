@@ -32,7 +32,7 @@ _SHARED = "native code, tables, names and texts"
 
 def typical() -> Layout:
     """The board that the limits are for."""
-    return load_layout(board_layout("qemu"))
+    return load_layout(board_layout("esp32c3"))
 
 
 def everything(layout: Layout) -> Layout:

@@ -27,6 +27,10 @@ _START_TIMEOUT_S = 20.0
 
 def partitions(layout: Layout) -> tuple[tuple[str, int, int, int, int], ...]:
     """The partition table of a board whose runtime is a component (label, type, subtype, offset, size)."""
+    if layout.port == "esp32":
+        from ophion.build.partitions import partitions as rows
+
+        return tuple((row.label, row.kind, row.subtype, row.offset, row.size) for row in rows(layout))
     kinds = {"otadata": (1, 0x00), "ota_0": (0, 0x10), "ota_1": (0, 0x11)}
     return tuple(
         (name, *kind, layout.areas[name].offset, layout.areas[name].size) for name, kind in kinds.items()
