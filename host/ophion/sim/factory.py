@@ -82,12 +82,18 @@ def _runtime(goods: Goods, layout: Layout) -> bytes:
 def _frozen(goods: Goods, layout: Layout) -> dict[str, bytes]:
     from ophion.build.frozen import frozen_files
 
-    made = frozen_files(layout, goods.name, goods.keys, goods.runtime, goods.roots, goods.enc_keys)
+    made = frozen_files(
+        layout, goods.name, goods.keys, goods.runtime, goods.roots, goods.enc_keys, simulated=True
+    )
     return {**stand_ins(), **made, **goods.files}
 
 
 def _partitions(layout: Layout) -> tuple[tuple[str, int, int, int, int], ...]:
     """The partition table of a board whose runtime is a component (label, type, subtype, offset, size)."""
+    if layout.port == "esp32":
+        from ophion.build.partitions import partitions
+
+        return tuple((row.label, row.kind, row.subtype, row.offset, row.size) for row in partitions(layout))
     kinds = {"otadata": (1, 0x00), "ota_0": (0, 0x10), "ota_1": (0, 0x11)}
     return tuple(
         (name, *kind, layout.areas[name].offset, layout.areas[name].size) for name, kind in kinds.items()
