@@ -10,6 +10,26 @@ from ophion.build.layout import Health
 from ophion_boot.core import health, release
 from ophion_boot.core.decide import ANY, NAMES, TABLE
 
+# What the tables of the SPEC call actions and endings.
+HEALTH = {
+    health.RUN: "run",
+    health.WELL: "run, misses 0",
+    health.COUNT: "run, misses + 1",
+    health.SERVE: "recovery",
+    health.MISS: "recovery, misses + 1",
+    health.BACK: "back",
+    health.STAY: "recovery for good",
+}
+ENDINGS = {health.LEFT: "left", health.WARM: "warm", health.RESET: "reset", health.FAULT: "fault"}
+RELEASE = {
+    release.BEGIN: "begin",
+    release.TRY: "try",
+    release.BACK: "back",
+    release.RETURN: "return",
+    release.ACCEPT: "accept",
+    release.SETTLE: "settle",
+    release.NOTHING: "nothing",
+}
 ROOT = Path(__file__).parents[1]
 SPEC = (ROOT / "bootloader" / "SPEC.md").read_text()
 CODE = ["bootloader", "firmware", "host", "tests"]
@@ -24,12 +44,13 @@ MAY_IMPORT = {
     "ophion_boot.crypto": ("ophion_boot.compat", "ophion_boot.crypto"),
     "ophion_boot.core": (*_CORE, "ophion_boot.crypto"),
     "ophion_boot.port": (*_CORE, "ophion_boot.port"),
+    "ophion_boot.service": (*_CORE, "ophion_boot.port"),
     "ophion_boot.main": ("ophion_boot", "ophion_layout"),
-    "ophion_boot.service": ("ophion_boot",),
     "ophion.build": ("ophion.build", "ophion.keys", *_HELPERS, *_CORE, "ophion_boot.crypto"),
     "ophion.keys": ("ophion.keys", *_HELPERS, "ophion_boot.fmt"),
     "ophion.sign": ("ophion.sign", "ophion.keys", *_HELPERS, "ophion_boot.fmt"),
     "ophion.package": ("ophion.package", "ophion.keys.public", *_HELPERS, *_CORE),
+    "ophion.delta": ("ophion.delta", "ophion.package", *_HELPERS, *_CORE),
     "ophion.push": (
         "ophion.push",
         "ophion.package",
@@ -122,9 +143,8 @@ def test_the_release_table_of_the_spec_is_the_code():
     words = {True: "yes", False: "no", ANY: "-"}
     section = SPEC.split("### 4.6")[1].split("### 4.7")[0].split("| row |")[1]
     rows = [line for line in section.splitlines()[1:] if line.startswith("| ")]
-    names = release.NAMES
     expected = [
-        "| " + " | ".join([row[0], *(words[v] for v in row[1:8]), names[row[8]]]) + " |"
+        "| " + " | ".join([row[0], *(words[v] for v in row[1:8]), RELEASE[row[8]]]) + " |"
         for row in release.TABLE
     ]
     assert rows == expected
@@ -140,9 +160,9 @@ def test_the_health_table_of_the_spec_is_the_code():
             [
                 row[0],
                 *(words[v] for v in row[1:3]),
-                health.ENDINGS.get(row[3], "-"),
+                ENDINGS.get(row[3], "-"),
                 *(words[v] for v in row[4:8]),
-                health.NAMES[row[8]],
+                HEALTH[row[8]],
             ]
         )
         + " |"
@@ -178,8 +198,10 @@ def test_spec_numbers_are_the_codes():
     assert f"at most {EVENTS_MAX} entries, texts of at most {TEXT_MAX}" in SPEC
     assert TRIALS_MAX == 8 and trailer_bytes(8, 4, 2) == 32 + 8 * 8 + 2 * 8 * 4 + 5 * 8 + 16
     assert trailer_bytes(8, 4, 2, True) == trailer_bytes(8, 4, 2) + 320
-    main = (ROOT / "bootloader/ophion_boot/main.py").read_text()
-    size, count = (re.search(rf"_BUF_{name} = (\d+)", main).group(1) for name in ("SIZE", "COUNT"))
+    service = (ROOT / "bootloader/ophion_boot/service.py").read_text()
+    size, count = (
+        re.search(rf"_BUF_{name} = const\((\d+)\)", service).group(1) for name in ("SIZE", "COUNT")
+    )
     assert f'`{{"buf_size": {size}, "buf_count": {count}}}`' in SPEC
 
 

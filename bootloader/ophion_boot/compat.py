@@ -4,6 +4,6 @@ try:
     from micropython import const
 except ImportError:
 
-    def const(value: int) -> int:  # type: ignore[misc]
+    def const(value):  # type: ignore[misc, no-untyped-def]
         """On CPython a constant is its value; MicroPython's compiler folds `const(...)` itself."""
         return value

@@ -14,32 +14,15 @@ from ophion_boot import VERSION
 from ophion_boot.core import bootmode
 from ophion_boot.core.boot import Boot, Bootloader
 from ophion_boot.core.eventlog import EventLog
-from ophion_boot.core.inbox import Inbox
 from ophion_boot.core.install import settle
-from ophion_boot.core.progress import Progress
-from ophion_boot.core.receive import Upload
-from ophion_boot.core.recovery import led
-from ophion_boot.core.runtime import Runtime
 from ophion_boot.core.sanity import Memory, Sanity
-from ophion_boot.core.smp_image import GROUP as IMAGE_GROUP
-from ophion_boot.core.smp_image import Component, ImageGroup
-from ophion_boot.core.smp_ophion import GROUP as OPHION_GROUP
-from ophion_boot.core.smp_ophion import OphionGroup
-from ophion_boot.core.smp_os import GROUP as OS_GROUP
-from ophion_boot.core.smp_os import OsGroup
-from ophion_boot.core.smp_session import UPLOAD, Session, SmpError
 from ophion_boot.core.strategies import make
 from ophion_boot.core.trust import Trust
 from ophion_boot.core.trust_rules import Device as TrustDevice
 from ophion_boot.core.verdict import judge
 from ophion_boot.core.verify import Verifier
-from ophion_boot.fmt.image import version_text
 
 _APP = "/app"
-_BUF_SIZE = 2475
-_BUF_COUNT = 4
-_ROMFS_MAGIC = b"\xd2\xcd\x31"
-_ESP_MAGIC = b"\xe9"
 
 device: "Device" = None  # type: ignore[assignment]
 
@@ -48,6 +31,7 @@ class Device:
     """What the bootloader knows of this boot; applications reach it through `ophion_app`."""
 
     def __init__(self, board, layout: dict) -> None:  # type: ignore[no-untyped-def]
+        self.version = VERSION
         self.board = board
         self.layout = layout
         self.log = EventLog(board.cells)
@@ -55,12 +39,11 @@ class Device:
         self._settle()
         memory = Memory(board.rtc_memory, board.cells, self.log.trim)
         self.sanity = Sanity(memory, layout["health"], time)
-        self._buf = bytearray(layout["sector"])
+        self.buffer = bytearray(layout["sector"])
         secret = _secret(layout)
-        self.verifier = Verifier(_trust(board, layout), self._buf, secret)
-        self.strategy = make(layout["strategy"], board.area, self._buf, layout["trials"], self.feed, secret)
-        ota = board.ota()
-        self.runtime = Runtime(ota, layout["trials"]) if ota else None
+        self.verifier = Verifier(_trust(board, layout), self.buffer, secret)
+        self.strategy = make(layout["strategy"], board.area, self.buffer, layout["trials"], self.feed, secret)
+        self.runtime = _runtime(board, layout)
         self.boot: Boot = None  # type: ignore[assignment]
         self.recovery = False
         self.recovery_asked = False
@@ -133,66 +116,15 @@ class Device:
 
     def server(self, notify=None):  # type: ignore[no-untyped-def]
         """The SMP service of this device over what its board has, not started."""
-        from ophion_boot.service import Service
+        from ophion_boot.service import server
 
-        images = ImageGroup(self._components(), self.verifier, self.confirm)
-        service = Service(self, images, _BUF_SIZE)
-        more = service.os()
-        reads = service.reads()
-        groups = service.groups()
-        groups[IMAGE_GROUP] = images
-        access = _access(self.board, self.layout)
-        bonds = _bonds(self.board, self.layout, self.log)
-
-        def road(limits, make):  # type: ignore[no-untyped-def]
-            """A server with a Session of its own; `limits` is its Inbox, or what stands for one."""
-            reset = _Reset(self, images)
-            own = dict(groups)
-            own[OS_GROUP] = OsGroup(limits, reset, self.strategy.name, more)
-            own[OPHION_GROUP] = OphionGroup(
-                self.info(), self.log, reset, self.verifier.trust, self.on_trial, reads
-            )
-            session = Session(own, _BUF_SIZE, lambda reason: self.log.add("refused", "", reason), access)
-            reset.session = session
-            reset.server = make(limits, session, reset.restart)
-            service.own.append((session, limits))
-            return reset.server
-
-        def main_road(inbox, session, restart):  # type: ignore[no-untyped-def]
-            return self.board.server(self.layout["name"], inbox, session, restart, notify, bonds)
-
-        return service.roads(road(Inbox(_BUF_COUNT, _BUF_SIZE), main_road), road)
+        return server(self, notify)
 
     def _settle(self) -> None:
         """What was set stands in for the layout's own values; the time of a reset from the next start on."""
         if self.settings is not None:
             self.layout["name"] = self.settings.values["ophion/name"]
             self.layout["health"]["period_s"] = self.settings.values["ophion/period_s"]
-
-    def _components(self) -> list[Component]:
-        """What can be updated, by image number."""
-        progress = Progress(self.board.cells, self.log.trim)
-        upload = Upload(self.strategy, self._buf, self.verifier, 0, progress)
-        bootable = self.boot.image is not None
-        found = [Component(self.strategy, upload, not self.recovery, _ROMFS_MAGIC, "", bootable)]
-        if self.runtime:
-            upload = Upload(self.runtime, self._buf, self.verifier, 1, progress)
-            found.append(
-                Component(self.runtime, upload, True, _ESP_MAGIC, version_text(self.runtime.version))
-            )
-        return found
-
-    def info(self) -> dict:
-        """What SMP group 64 tells about this device."""
-        return {
-            "name": self.layout["name"],
-            "hw": self.layout["hw"],
-            "strategy": self.strategy.name,
-            "boot": VERSION,
-            "mode": "recovery" if self.recovery else "app",
-            "runtime": "MicroPython %d.%d.%d" % tuple(sys.implementation.version[:3]),
-            "access": self.layout["access"]["mode"],
-        }
 
 
 def _trust(board, layout: dict) -> Trust:  # type: ignore[no-untyped-def]
@@ -203,68 +135,40 @@ def _trust(board, layout: dict) -> Trust:  # type: ignore[no-untyped-def]
 
 def _secret(layout: dict):  # type: ignore[no-untyped-def]
     """The Secret of a board that takes encrypted images; others need none of its code."""
-    if not layout["encryption"]:
-        return None
-    from ophion_boot.core.secret import Secret
+    if layout["encryption"]:
+        from ophion_boot.core.secret import Secret
 
-    return Secret(layout["enc_keys"])
-
-
-def _access(board, layout: dict):  # type: ignore[no-untyped-def]
-    """Who may do what; None, and none of its code, on a board that is open to everybody."""
-    policy = layout["access"]
-    if policy["mode"] == "open":
-        return None
-    from ophion_boot.core.access import Access
-
-    return Access(policy, lambda: layout["name"], board.uid(), board.entropy, time)
-
-
-def _bonds(board, layout: dict, log: EventLog):  # type: ignore[no-untyped-def]
-    """The bonds of a board that wants its centrals to pair."""
-    if layout["access"]["mode"] != "paired":
-        return None
-    from ophion_boot.core.bonds import Bonds
-
-    return Bonds(board.cells, log.trim)
+        return Secret(layout["enc_keys"])
+    return None
 
 
 def _settings(board, layout: dict):  # type: ignore[no-untyped-def]
     """What an operator has set on a board that lets him; None elsewhere."""
-    if "settings" not in layout["smp"]:
-        return None
-    from ophion_boot.core.settings import Settings
+    if "settings" in layout["smp"]:
+        from ophion_boot.core.settings import Settings
 
-    return Settings(board.cells, layout)
+        return Settings(board.cells, layout)
+    return None
 
 
-class _Reset:
-    """The reset of one road, whose `server` and `session` are known only after this was passed on.
+def _runtime(board, layout: dict):  # type: ignore[no-untyped-def]
+    """The Runtime of a board that has it as a component of its own; others need none of its code."""
+    if "ota_0" in layout["areas"]:
+        from ophion_boot.core.runtime import Runtime
 
-    A client that resets right after the last chunk of an upload wants that image to run, and has no other
-    way to say so (smpmgr's upgrade): it is tried as if it had been asked for.
-    """
+        return Runtime(board.ota(), layout["trials"])
+    return None
 
-    server = None
-    session: Session = None  # type: ignore[assignment]
 
-    def __init__(self, device: Device, images: ImageGroup) -> None:
-        self._device = device
-        self._images = images
-        self._try = False
+def _board(port: str):  # type: ignore[no-untyped-def]
+    """The class Board of the module `port`; the others may be missing."""
+    if port == "qemu":
+        from ophion_boot.port.qemu import Board
 
-    def __call__(self, boot_mode: int) -> None:
-        self._try = boot_mode == 0 and self.session.before == UPLOAD
-        self.server.request_reset(boot_mode)  # type: ignore[attr-defined]
+        return Board
+    from ophion_boot.port.unix import Board  # type: ignore[assignment]
 
-    def restart(self, boot_mode: int) -> None:
-        """The answer is out, and there is time for what it may take."""
-        if self._try:
-            try:
-                self._images.try_uploaded()
-            except SmpError as e:
-                self._device.log.add("refused", "", e.reason)
-        self._device.restart(boot_mode)
+    return Board
 
 
 def start() -> None:
@@ -272,7 +176,7 @@ def start() -> None:
     global device
     from ophion_layout import LAYOUT
 
-    Board = __import__("ophion_boot.port." + LAYOUT["port"], None, None, ("Board",)).Board
+    Board = _board(LAYOUT["port"])
     # Nothing on a file system that nobody signed may stand in for a frozen module.
     sys.path[:] = Board.frozen
     device = Device(Board(LAYOUT), LAYOUT)
@@ -324,30 +228,10 @@ def run() -> None:
     """Run the application, or recovery; an application that ends with an error is answered for."""
     device.watch()
     if device.recovery:
-        recover()
+        from ophion_boot.service import recover
+
+        recover(device)
     try:
         __import__("main")
     except Exception as e:
         device.crashed(e)
-
-
-def recover() -> None:
-    """Serve SMP; without a central for `recovery_s` seconds, try the application again."""
-    device.log.add("recovery", "", device.boot.reason or "asked for")
-    server = device.server()
-    server.start()
-    print("ophion: recovery, advertising as " + device.layout["name"])
-    quiet_since = time.ticks_ms()
-    seen = 0
-    while True:
-        server.poll()
-        device.feed()
-        now: int = time.ticks_ms()  # type: ignore[assignment]
-        device.board.led(led(now, server.connected()))
-        device.board.idle()
-        if server.connections != seen or server.connected():
-            seen = server.connections
-            quiet_since = time.ticks_ms()
-        quiet_ms = time.ticks_diff(time.ticks_ms(), quiet_since)
-        if device.boot.retry and quiet_ms > 1000 * device.layout["recovery_s"]:
-            device.restart(0)

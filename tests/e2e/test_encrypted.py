@@ -11,7 +11,6 @@ from ophion.keys import generate_recipient, load_device_key, load_recipient, ope
 from ophion.package import load_image
 from ophion.push import Confirmed, Link, push
 from ophion.sign import SignOptions, sign
-from ophion.sim.stage import ENCRYPTION, device_files
 
 NAME = "e2e-device"
 CRASHES = "print('crashes now')\nraise ValueError('on purpose')\n"
@@ -107,12 +106,3 @@ async def test_a_device_that_takes_none_refuses_at_the_first_chunk(factory, boar
         with pytest.raises(RefusedError, match=reason):
             await push_all(factory.image("1.1.0", "own"))
         assert slot(sim, board, "secondary") == b"\xff" * len(slot(sim, board, "secondary"))
-
-
-async def test_a_board_without_encryption_may_leave_its_code_out(bench):
-    left_out = dict.fromkeys(ENCRYPTION, b"raise ImportError('left out')\n")
-    assert set(left_out) <= set(device_files())
-    async with bench.device(bench.image("1.0.0").image, files=left_out) as sim:
-        assert isinstance((await push_all(bench.image("1.1.0")))[-1], Confirmed)
-        await sim.reset("hard")
-        await sim.wait_console("ophion: 1.1.0 runs")

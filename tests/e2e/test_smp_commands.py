@@ -8,7 +8,6 @@ import pytest
 from ophion.build.boards import board_layout
 from ophion.push import Link
 from ophion.push.group64 import BatteryRead, CountersRead, DeltaBaseRead
-from ophion.sim.stage import SMP_PARTS
 from smp.os_management import OS_MGMT_RET_RC
 from smp.settings_management import SETTINGS_MGMT_ERR
 from smp.statistics_management import STAT_MGMT_ERR
@@ -161,14 +160,13 @@ async def test_settings(bench):
             assert (await ask(client, EchoWrite(d="back"))).r == "back"
 
 
-async def test_a_board_that_leaves_groups_out_needs_none_of_their_code(bench):
+async def test_a_board_that_leaves_groups_out_has_none_of_their_code(bench):
     layout = bench.calm("sim")
     layout.write_text(layout.read_text() + "\n[smp]\ngroups = []\n")
     old, new = bench.image("1.0.0"), bench.image("1.1.0")
     async with bench.device(old.image, layout) as sim:
-        for name in SMP_PARTS:
-            (sim.directory / "frozen" / name).unlink()
-        await sim.reset("hard")
+        names = {path.stem for path in (sim.directory / "frozen" / "ophion_boot").rglob("*.py")}
+        assert "smp_image" in names and not names & {"settings", "smp_clock", "smp_settings", "smp_stat"}
         await sim.wait_console("e2e 1.0.0")
         async with SMPClient(SMPBLETransport(), NAME, 10) as client:
             for request in (
@@ -202,3 +200,27 @@ async def test_the_mode_of_each_strategy(bench, board, mode):
         answer = await asyncio.wait_for(transport.send_and_receive(request), 10)
         assert decode_map(bytes(answer[8:])) == {"mode": mode}
         await transport.disconnect()
+
+
+async def test_the_command_line_counts_and_sets(bench, capsys):
+    def ophion(*words):
+        from ophion.cli.app import run
+
+        code = run(["device", *words])
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    async with bench.device(bench.image("1.0.0").image, board_layout("sim")) as sim:
+        await sim.wait_console("e2e 1.0.0")
+        for words, code, text in (
+            (("counters", "--ble", NAME), 0, "connections"),
+            (("set", "name", "barn", "--ble", NAME), 0, "name is barn"),
+            (("set", "period_s", "7200", "--ble", "barn"), 0, "period_s is 7200"),
+            (("set", "period_s", "60", "--ble", "barn"), 5, "3600"),
+            (("set", "period_s", "soon", "--ble", "barn"), 2, "not a number of seconds"),
+            (("set", "colour", "red", "--ble", "barn"), 2, "no setting is called 'colour'"),
+            (("set", "name", "", "--ble", "barn"), 0, "name is as its layout says"),
+            (("counters", "--json", "--ble", NAME), 0, '"events"'),
+        ):
+            got, said = await asyncio.to_thread(ophion, *words)
+            assert got == code and text in said, (words, said)

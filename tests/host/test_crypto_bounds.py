@@ -6,7 +6,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parents[2] / "tools/bench/crypto"))
 
 import programs as machine
-import programs_edwards
+import programs_25519
 import programs_p256
 
 LIMB = 4096
@@ -56,7 +56,7 @@ def bounded(sizes, limits):
 
 
 def test_edwards_programs():
-    v = programs_edwards
+    v = programs_25519
     entry = {
         machine.entry(0): 2 * ONE,
         machine.entry(1): 2 * ONE,
@@ -79,7 +79,7 @@ def test_edwards_programs():
 
 
 def test_the_ladder():
-    v = programs_edwards
+    v = programs_25519
     state = {v.X: 2, v.Y: ONE, v.Z: 2, v.E: 2, v.U: 2, v.ZERO: 0}
     exact = {v.X: ONE, v.Y: ONE, v.Z: ONE, v.E: ONE, v.U: 2}
     # An exchange by arithmetic leaves exactly one of the two, so it changes no size.

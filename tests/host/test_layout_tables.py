@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from ophion.build.boards import board_layout
+from ophion.build.frozen import frozen_files
 from ophion.build.layout import LayoutError, device_module, load_layout
 from ophion.sim.device.nor import NorFlash
-from ophion.sim.stage import KEY_TABLES
 from ophion_boot.core.area import Area
 from ophion_boot.core.keys import table_mark
 from ophion_boot.core.trust import Trust
@@ -104,8 +104,8 @@ def test_a_device_with_tables_verifies_with_them(tmp_path, vectors):
     assert points_decoded() == 2, "a table that is not whole is not used"
 
 
-def test_a_board_without_tables_may_leave_their_code_out():
-    """P-256 without a table needs nothing of KEY_TABLES; a table without it is refused with a reason."""
+def test_a_board_without_tables_may_leave_their_code_out(tmp_path):
+    """P-256 without a table needs nothing of that code; a table without it is refused with a reason."""
     program = """
 import sys
 for name in %r:
@@ -125,7 +125,10 @@ except CryptoError as error:
     private = ec.derive_private_key(77, ec.SECP256R1())
     key = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     signed = key, hashlib.sha256(b"x").digest(), private.sign(b"x", ec.ECDSA(hashes.SHA256()))
-    names = [path.removesuffix(".py").replace("/", ".") for path in KEY_TABLES]
+    boards = load_layout(board_with(tmp_path, "true\nkey_tables = true")), load_layout(board_layout("sim"))
+    with_it, without = (set(frozen_files(layout, "name", [key])) for layout in boards)
+    names = [path.removesuffix(".py").replace("/", ".") for path in with_it - without]
+    assert names == ["ophion_boot.crypto.base_p256"]
     done = subprocess.run(
         [sys.executable, "-c", program % (names, signed)], capture_output=True, text=True, check=True
     )

@@ -1,5 +1,7 @@
 """tools/bench/qemu.py: the same numbers in every run, and what the bootloader may take of a chip."""
 
+from dataclasses import replace
+
 import pytest
 
 
@@ -23,8 +25,17 @@ def test_a_table_of_the_key_makes_boot_and_verify_cheaper(bench_qemu):
     assert table["hash"] == pytest.approx(without["hash"], rel=0.001)
     assert without["verify"] - table["verify"] > 4_000_000
     assert without["boot"] - table["boot"] > 4_000_000
-    # 6 KiB and a few bytes.
-    assert 6144 < bench_qemu.frozen_bytes(key_tables=True) - bench_qemu.frozen_bytes() < 6144 + 512
+
+
+def test_a_table_of_a_key_takes_two_tables_and_their_code(firmware):
+    from bench import size
+
+    typical = size.typical()
+    tables = replace(typical, key_tables=True)
+    # The key's, and that of the generator: 6 KiB each.
+    assert (
+        0 < size.frozen_bytes(tables, roots=False) - size.frozen_bytes(typical, roots=False) - 2 * 6144 < 2048
+    )
 
 
 def test_three_times_the_image_takes_three_times_the_hash(bench_qemu):
@@ -37,7 +48,8 @@ def test_three_times_the_image_takes_three_times_the_hash(bench_qemu):
 def test_what_a_packet_of_an_upload_may_take(bench_qemu):
     found = bench_qemu.measure(32)
     assert 20_000 < found["chunk"] <= 40_000
-    assert found["chunk"] < found["chunk_most"] <= 70_000
+    # One that enters a sector looks whether that is blank; the rest is what the heap looks like.
+    assert found["chunk"] < found["chunk_most"] <= 120_000
     assert found["left"] == 0, "it left something on the heap"
     assert found["radio"] > found["chunk"] and found["upload"] > found["chunk"]
     # Over the 100,000 that were asked for: this keeps it from growing.
@@ -54,13 +66,24 @@ def test_recovery_can_be_reached_soon_after_a_reset_when_nothing_boots(bench_qem
     assert "recovery_bad: " in bench_qemu.broken({"recovery_bad": limit + 1})[0]
 
 
-# The aim is 90 KiB; with trust, five kinds of keys and health it is 160,064 bytes. This keeps it from
-# growing unseen.
-FROZEN_MAX = 160 * 1024
+# Issue 6: at most 90 KB of frozen code, at most 45 KB of heap when the application starts.
+FROZEN_MAX = 90 * 1024
+HEAP_MAX = 45 * 1024
 
 
-def test_code_and_heap_of_the_bootloader_are_within_their_bounds(bench_qemu):
-    assert 20_000 < bench_qemu.frozen_bytes() <= FROZEN_MAX
+def test_the_frozen_bootloader_of_the_typical_board_is_within_its_bound(firmware):
+    from bench import size
+
+    typical = size.typical()
+    whole = size.frozen_bytes(typical)
+    assert 60_000 < whole <= FROZEN_MAX
+    modules = size.by_module(typical)
+    assert sum(modules.values()) == whole
+    assert {"ophion_boot.main", "ophion_boot.core.trust", "ophion_boot.crypto.ed25519"} <= set(modules)
+    assert size.frozen_bytes(typical, roots=False) <= whole < size.frozen_bytes(size.everything(typical))
+
+
+def test_the_heap_when_the_application_starts_is_within_its_bound(bench_qemu):
     found = bench_qemu.measure(32)
-    # The sectors of this flash are 256 KiB; a chip's are 4 KiB. It is 45,968 bytes.
-    assert 10_000 < found["heap"] - found["sector"] + 4096 <= 48 * 1024
+    # The sectors of this flash are 256 KiB; a chip's are 4 KiB.
+    assert 10_000 < found["heap"] - found["sector"] + 4096 <= HEAP_MAX

@@ -4,7 +4,7 @@ from ophion_boot.crypto import CryptoError, ed25519
 from ophion_boot.crypto.ed25519 import verify
 from ophion_boot.crypto.ed25519_table import make_table
 from ophion_boot.crypto.edwards import add
-from ophion_boot.crypto.scalars import inverse
+from ophion_boot.crypto.inverse import inverse
 from ophion_boot.crypto.sha512 import sha512
 from support import raises
 

@@ -3,7 +3,7 @@
 import hashlib
 
 from ophion_boot.crypto import CryptoError, p256, p256_table, weierstrass
-from ophion_boot.crypto.scalars import inverse
+from ophion_boot.crypto.inverse import inverse
 from support import raises, read_file
 
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551

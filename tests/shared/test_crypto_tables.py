@@ -1,26 +1,37 @@
 """The constant tables by their definition, and schedules by what they sum."""
 
-from ophion_boot.crypto import base_ed25519, base_p256, ed25519, ed25519_table, odd_p256, p256_table
-from ophion_boot.crypto.scalars import inverse, regular_schedule, schedule
+from ophion_boot.crypto import (
+    base_ed25519,
+    base_p256,
+    ed25519,
+    ed25519_table,
+    odd_ed25519,
+    odd_p256,
+    p256_table,
+)
+from ophion_boot.crypto.comb import regular_schedule, schedule
+from ophion_boot.crypto.inverse import inverse
 
 L = 2**252 + 27742317777372353535851937790883648493
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
-def test_the_table_of_ed25519_is_of_its_generator():
+def test_the_tables_of_ed25519_are_of_its_generator():
     # RFC 8032, 5.1: y = 4/5, x even.
     y = 4 * inverse(5, 2**255 - 19) % (2**255 - 19)
     base = ed25519.decode_point(y.to_bytes(32, "little"), "B")
     assert ed25519_table.comb_table(*base) == base_ed25519.TABLE
+    assert ed25519_table.odd_table(*base) == odd_ed25519.TABLE
+    assert (len(base_ed25519.TABLE), len(odd_ed25519.TABLE)) == (6144, 1536)
 
 
-def test_the_table_of_p256_is_of_its_generator():
+def test_the_tables_of_p256_are_of_its_generator():
     # SP 800-186, 3.2.1.3.
     gx = 0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296
     gy = 0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5
     assert p256_table.comb_table(gx, gy) == base_p256.TABLE
-    assert p256_table.odd_table(gx, gy) == odd_p256.ODD
-    assert (len(base_p256.TABLE), len(odd_p256.ODD)) == (4096, 8192)
+    assert p256_table.odd_table(gx, gy) == odd_p256.TABLE
+    assert (len(base_p256.TABLE), len(odd_p256.TABLE)) == (4096, 8192)
 
 
 def total(steps, points, base=0, key=0, odd=0):

@@ -8,8 +8,10 @@ from ophion_boot.core.trust_rules import Device
 from ophion_boot.core.verify import Verifier, VerifyError
 from ophion_boot.crypto import CryptoError, base_p256, ed25519, ed25519_table, p256, p256_table
 from ophion_boot.crypto.base_ed25519 import TABLE as BASE
-from ophion_boot.crypto.edwards import P, product
-from ophion_boot.crypto.scalars import inverse, schedule
+from ophion_boot.crypto.comb import schedule
+from ophion_boot.crypto.curve25519 import P
+from ophion_boot.crypto.edwards import product
+from ophion_boot.crypto.inverse import inverse
 from ophion_boot.fmt.claims import Claims
 from ophion_boot.fmt.image import signature_tlvs
 from ophion_boot.fmt.key import ALGORITHMS, ED25519, from_raw, key_hash

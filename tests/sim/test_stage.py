@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 import ophion.sim
-from ophion.sim.stage import device_files, stand_ins
+from ophion.sim.stage import stand_ins
 
 CHIP = {"start.py", "ophion_sim.py", "ophion_messages.py", "nor.py"}
 CHIP |= {"machine.py", "bluetooth.py", "time.py", "select.py", "esp32.py", "idf.py"}
@@ -12,20 +12,6 @@ CHIP |= {"machine.py", "bluetooth.py", "time.py", "select.py", "esp32.py", "idf.
 
 def test_the_chip_is_staged_whole_and_alone():
     assert set(stand_ins()) == CHIP
-
-
-def test_the_product_is_staged_with_the_chip():
-    files = device_files()
-    wanted = {
-        "_boot.py",
-        "main.py",
-        "ophion_boot/main.py",
-        "ophion_boot/fmt/image.py",
-        "ophion_app/__init__.py",
-    }
-    assert wanted | CHIP <= set(files)
-    assert not [name for name in files if "__pycache__" in name or name.startswith("ophion_boot/frozen")]
-    assert all(isinstance(content, bytes) for content in files.values())
 
 
 def test_the_host_imports_only_the_messages_of_the_device():

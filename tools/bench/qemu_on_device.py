@@ -15,17 +15,21 @@ import sys  # noqa: E402
 import counting  # noqa: E402
 import micropython  # noqa: E402
 from ophion_boot import main  # noqa: E402
-from ophion_boot.core.area import Area  # noqa: E402
-from ophion_boot.core.inbox import Inbox  # noqa: E402
-from ophion_boot.core.receive import Upload  # noqa: E402
-from ophion_boot.core.smp_image import Component, ImageGroup  # noqa: E402
-from ophion_boot.core.smp_session import Session  # noqa: E402
-from ophion_boot.core.strategies import make  # noqa: E402
-from ophion_boot.fmt import trailer  # noqa: E402
-from ophion_boot.fmt.cbor import decode_map, encode  # noqa: E402
-from ophion_boot.fmt.console import Reassembly, lines  # noqa: E402
-from ophion_boot.fmt.quick import copy  # noqa: E402
-from ophion_boot.fmt.smp import pack_request  # noqa: E402
+
+try:
+    from ophion_boot.core.area import Area
+    from ophion_boot.core.inbox import Inbox
+    from ophion_boot.core.receive import Upload
+    from ophion_boot.core.smp_image import Component, ImageGroup
+    from ophion_boot.core.smp_session import Session
+    from ophion_boot.core.strategies import make
+    from ophion_boot.fmt import trailer
+    from ophion_boot.fmt.cbor import decode_map, encode
+    from ophion_boot.fmt.console import Reassembly, lines
+    from ophion_boot.fmt.quick import copy
+    from ophion_boot.fmt.smp import pack_request
+except ImportError:  # a firmware as chips have it has no modules to take parts of
+    Area = None
 
 _SECTOR = 4096
 ROMFS = b"\xd2\xcd\x31"
@@ -195,8 +199,9 @@ tell("boot", _boot)
 tell("heap", _heap)
 tell("sector", main.device.layout["sector"])
 count_image(main.device)
-tell("swap4", swap(4))
-tell("swap8", swap(8))
-count_packets(main.device.server()._session)
+if Area:
+    tell("swap4", swap(4))
+    tell("swap8", swap(8))
+    count_packets(main.device.server()._session)
 sys.stdout.write("end\n")
 virt.exit(0)

@@ -39,7 +39,7 @@ _NEEDED = {
     "qemu-system-misc": "qemu-system-riscv32",
 }
 # Always frozen beside what the caller gives.
-_MANIFEST = 'include("$(MPY_DIR)/extmod/asyncio")\nfreeze("{folder}")\n'
+_MANIFEST = 'include("$(MPY_DIR)/extmod/asyncio")\nfreeze("{folder}", opt=3)\n'
 
 
 class BuildError(Exception):

@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from ophion.build.boards import board_layout
-from ophion.build.layout import device_module, load_layout
+from ophion.build.frozen import frozen_files, linked
+from ophion.build.layout import load_layout
 from ophion.sim.device.nor import NorFlash
-from ophion.sim.stage import ENCRYPTION, KEY_TABLES, device_files, stand_ins
 from ophion_boot.core.area import Area
 from ophion_boot.core.receive import Upload
 from ophion_boot.core.strategies import make
@@ -24,31 +24,29 @@ from qemu import build, rig
 
 _HEAP_KB = 2048
 """The bootloader borrows a buffer of one sector, and sectors are 256 KiB here."""
-_LEFT_OUT = ("unix", "ble", "ota")
 
 
 def firmware(
     keys: Sequence[bytes],
     extra: Mapping[str, bytes] | None = None,
-    name: str = "boot",
+    roots: bytes = b"",
+    link: bool = True,
     key_tables: bool = False,
+    name: str = "",
 ) -> build.Firmware:
-    """MicroPython with the bootloader and the layout of the board `qemu` frozen in.
+    """MicroPython with the bootloader and the layout of the board `qemu` frozen in, as for a chip.
 
-    `keys` are raw public keys, `extra` are more frozen modules, or others instead; one firmware is kept for
-    each `name`. With `key_tables` the keys have their tables. Raises build.BuildError.
+    `keys` are raw public keys, `roots` is a chain file with a root set, `extra` are more frozen modules, or
+    others instead. With `link` False the bootloader's modules stay what they are. With `key_tables` the keys
+    have their tables. One firmware is kept for each `name`, by default for each kind. Raises
+    build.BuildError.
     """
-    stand_in = stand_ins()
-    frozen = {name: data for name, data in device_files().items() if name not in stand_in}
-    for port in _LEFT_OUT:
-        del frozen[f"ophion_boot/port/{port}.py"]
     layout = replace(load_layout(board_layout("qemu")), key_tables=key_tables)
-    # The keys are Ed25519.
-    unused = KEY_TABLES if layout.encryption else ENCRYPTION | KEY_TABLES
-    frozen = {name: data for name, data in frozen.items() if name not in unused}
-    frozen["ophion_layout.py"] = device_module(layout, layout.name, list(keys)).encode()
-    frozen["counting.py"] = (build.BOARD / "modules" / "counting.py").read_bytes()
-    return build.firmware({**frozen, **(extra or {})}, name)
+    frozen = frozen_files(layout, layout.name, list(keys), roots=roots)
+    if link:
+        frozen = linked(frozen)
+    kind = ("boot" if link else "parts") + ("-tables" if key_tables else "")
+    return build.firmware({**frozen, **(extra or {})}, name or kind)
 
 
 class Device:

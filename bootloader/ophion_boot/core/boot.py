@@ -10,7 +10,6 @@ from ophion_boot.core.decide import NAMES
 from ophion_boot.core.depend import RUNTIME
 from ophion_boot.core.eventlog import EventLog
 from ophion_boot.core.install import Installer, settle
-from ophion_boot.core.release import Release
 from ophion_boot.core.verify import Image, Verifier
 from ophion_boot.fmt.trailer import NONE, REVERT
 
@@ -45,7 +44,7 @@ class Bootloader:
         self._runtime = runtime
         versions = {RUNTIME: runtime.version} if runtime else {}
         self._installer = Installer(strategy, verifier, log, versions)
-        self._release = Release(self._installer, runtime) if runtime else None
+        self._release = _release(self._installer, runtime) if runtime else None
 
     def run(self, hold: bool = False) -> Boot:
         """Do one boot up to the choice of the image; returns a Boot and never raises for bad flash.
@@ -174,3 +173,10 @@ class Bootloader:
             installer.revert(why)
         elif action != NONE:
             installer.swap_in(action)
+
+
+def _release(installer: Installer, runtime):  # type: ignore[no-untyped-def]
+    """The Release of a board whose runtime is a component; others need none of its code."""
+    from ophion_boot.core.release import Release
+
+    return Release(installer, runtime)

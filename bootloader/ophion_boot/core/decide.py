@@ -4,10 +4,12 @@ Flags have two values here, written and erased: a torn flag counts as written, b
 closes was complete before its write began. A torn magic counts as no magic.
 """
 
+from ophion_boot.compat import const
 from ophion_boot.fmt.trailer import GOOD, NONE, PERM, REVERT, TEST, UNSET
 
-ANY = None
-YES, NO = True, False
+ANY = const(None)  # type: ignore[type-var]
+YES = const(True)
+NO = const(False)
 
 # revert noted; secondary: magic, image_ok, copy_done; primary: magic, image_ok, copy_done;
 # trials left -> swap type. The first row that fits counts. SPEC.md 3 has this table; a test compares.

@@ -4,16 +4,28 @@ The sanity flag is set while the application's update trigger can be reached, an
 every hard reset (core/sanity.py). SPEC.md 10 has this table; a test compares.
 """
 
-ANY = None
-YES, NO = True, False
+from ophion_boot.compat import const
+
+ANY = const(None)  # type: ignore[type-var]
+YES = const(True)
+NO = const(False)
 
 # How the last run ended. LEFT: power came, or a reset that says nothing about the image that runs now;
 # WARM: no hard reset (soft reset, deep sleep), and not too many of them; RESET: a hard reset; FAULT: the
 # watchdog, or an exception.
-LEFT, WARM, RESET, FAULT = 1, 2, 3, 4
+LEFT = const(1)
+WARM = const(2)
+RESET = const(3)
+FAULT = const(4)
 # What to do: run the application (and forget its misses; and count one), recovery for a while (the same
 # with a miss counted), go back to another image, recovery for good.
-RUN, WELL, COUNT, SERVE, MISS, BACK, STAY = 1, 2, 3, 4, 5, 6, 7
+RUN = const(1)
+WELL = const(2)
+COUNT = const(3)
+SERVE = const(4)
+MISS = const(5)
+BACK = const(6)
+STAY = const(7)
 
 # wish: recovery was asked for; button: it is held; ended; trial: the image is on trial; flag: the sanity
 # flag; left: another miss is not the last one; way: as far as known there is an image to go back to. The
@@ -31,17 +43,6 @@ TABLE = (
     ("it fails, and there is no way back", ANY, ANY, ANY, ANY, YES, ANY, ANY, SERVE),
     ("nothing is left", ANY, ANY, ANY, ANY, ANY, ANY, ANY, STAY),
 )
-
-NAMES = {
-    RUN: "run",
-    WELL: "run, misses 0",
-    COUNT: "run, misses + 1",
-    SERVE: "recovery",
-    MISS: "recovery, misses + 1",
-    BACK: "back",
-    STAY: "recovery for good",
-}
-ENDINGS = {LEFT: "left", WARM: "warm", RESET: "reset", FAULT: "fault"}
 
 RECOVERS = (SERVE, MISS, STAY)
 

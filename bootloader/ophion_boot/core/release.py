@@ -34,16 +34,6 @@ TABLE = (
 # Stands for an application that cannot be told by its hash, because it does not verify.
 _NOBODY = b"\x01" * 32
 
-NAMES = {
-    BEGIN: "begin",
-    TRY: "try",
-    BACK: "back",
-    RETURN: "return",
-    ACCEPT: "accept",
-    SETTLE: "settle",
-    NOTHING: "nothing",
-}
-
 
 def decide(facts: tuple) -> tuple[int, str]:
     """The action for `facts` (asked, begun, left, trial, guarded, confirmed, owed) and its row's name."""

@@ -3,6 +3,8 @@
 Zephyr, "Default/OS Management Group": date and time string (4), OS/application info (7).
 """
 
+import sys
+
 from ophion_boot.compat import const
 from ophion_boot.core.smp_session import SmpError, argument, not_supported
 from ophion_boot.fmt.smp import Request
@@ -70,6 +72,21 @@ class OsMore:
                 raise SmpError(_INVALID_FORMAT, "format has an unknown %r" % letter, _GROUP, _EINVAL)
         everything = "a" in wanted
         return " ".join([about[x] for x in FIELDS if x in about and (everything or x in wanted)])
+
+
+def about(name: str, hw: str, boot: str) -> dict:
+    """The texts of the info command: `boot` is the version of the bootloader."""
+    version = sys.version
+    return {
+        "s": sys.implementation.name,
+        "n": name,
+        "r": "%d.%d.%d" % tuple(sys.implementation.version[:3]),
+        "v": version[version.find("; ") + 2 :] if "; " in version else version,
+        "m": getattr(sys.implementation, "_machine", sys.platform),
+        "p": sys.platform,
+        "i": hw,
+        "o": "Ophion " + boot,
+    }
 
 
 def parse_datetime(text: str) -> tuple | None:

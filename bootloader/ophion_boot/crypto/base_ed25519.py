@@ -1,4 +1,4 @@
-"""The comb table of Ed25519's generator (see `ed25519_table.comb_table`; a test makes it again)."""
+"""The comb table of Ed25519's generator: `ed25519_table.comb_table` of it (a test makes it again)."""
 
 # fmt: off
 TABLE = (

@@ -1,4 +1,4 @@
-"""The comb table of P-256's generator (see `p256_table.comb_table`; a test makes it again)."""
+"""The comb table of P-256's generator: `p256_table.comb_table` of it (a test makes it again)."""
 
 # fmt: off
 TABLE = (

@@ -10,9 +10,9 @@ by the Euclidean algorithm on (8L, h) (Antipa et al. 2005): vsB - uA - vR takes 
 """
 
 from ophion_boot.crypto import CryptoError
-from ophion_boot.crypto.base_ed25519 import TABLE
-from ophion_boot.crypto.edwards import P
-from ophion_boot.crypto.scalars import TEETH, inverse, schedule
+from ophion_boot.crypto.curve25519 import P
+from ophion_boot.crypto.odd_ed25519 import TABLE
+from ophion_boot.crypto.scalars import ADD_BASE, ADD_WINDOW, SUB_BASE, SUB_WINDOW, signed_digits, steps_of
 from ophion_boot.crypto.sha512 import sha512
 
 try:
@@ -20,7 +20,7 @@ try:
 except (ImportError, SyntaxError, ValueError, MemoryError):
     from ophion_boot.crypto.edwards import power, product
 
-_L = 2**252 + 27742317777372353535851937790883648493
+L = 2**252 + 27742317777372353535851937790883648493
 _D = 37095705934669439343138083508754565189542113879843219016388785533085940283555
 _SQRT_M1 = 19681161376707505956807079304988542015446066515923890162744021073123829784752
 _SPKI = bytes.fromhex("302a300506032b6570032100")
@@ -42,17 +42,20 @@ def verify(key: bytes, message: bytes, signature: bytes, table: bytes | memoryvi
     if len(key) != 32 or len(signature) != 64:
         raise CryptoError("key is %d and signature %d bytes, not 32 and 64" % (len(key), len(signature)))
     s = int.from_bytes(signature[32:], "little")
-    if s >= _L:
+    if s >= L:
         raise CryptoError("S is not below the group order")
     r = bytes(signature[:32])
     key = bytes(key)
     check_order(r, "R")
     if table is None:
         check_order(key, "the key")
-    elif len(table) != 96 << TEETH - 1:
-        raise CryptoError("the table is %d bytes, not %d" % (len(table), 96 << TEETH - 1))
-    h = int.from_bytes(sha512(r + key + message), "little") % _L
-    good = _by_points(key, r, s, h) if table is None else _by_table(table, r, s, h)
+    h = int.from_bytes(sha512(r + key + message), "little") % L
+    if table is not None:
+        from ophion_boot.crypto.ed25519_comb import match
+
+        good = match(table, r, s, h)
+    else:
+        good = _by_points(key, r, s, h)
     if not good:
         raise CryptoError("it does not match")
 
@@ -60,26 +63,22 @@ def verify(key: bytes, message: bytes, signature: bytes, table: bytes | memoryvi
 def _by_points(key: bytes, r: bytes, s: int, h: int) -> bool:
     points = [(P - x, y) for x, y in (decode_point(key, "the key"), decode_point(r, "R"))]
     u, v = _halves(h)
-    x, y, z = product(schedule((u, v), _L, v * s % _L), points, TABLE)
+    k = v * s % L
+    events = _events(u, v, ADD_WINDOW, SUB_WINDOW)
+    events += _events(k & (1 << 127) - 1, k >> 127, ADD_BASE, SUB_BASE)
+    x, y, z = product(steps_of(events), points, TABLE)
     return x % P == 0 and (y - z) % P == 0 and z % P != 0
 
 
-def _by_table(table: bytes | memoryview, r: bytes, s: int, h: int) -> bool:
-    x, y, z = product(schedule((), _L, s, h), (), TABLE, table)
-    z %= P
-    if not z:
-        return False
-    number = int.from_bytes(r, "little")
-    # y first: it needs no inversion.
-    if ((number & P + 18) * z - y) % P:
-        return False
-    return x * inverse(z, P) % P & 1 == number >> 255
+def _events(a: int, b: int, plus: int, minus: int) -> list[int]:
+    """What `scalars.steps_of` takes for a times the first point of a table and b times the second one."""
+    return signed_digits(a, 5, plus << 8, minus << 8) + signed_digits(b, 5, plus << 8 | 8, minus << 8 | 8)
 
 
 def _halves(h: int) -> tuple[int, int]:
     """(u, v) with u = hv modulo 8L, v odd, and both of about 128 bits (v may be negative)."""
     limit = 1 << 128
-    r, s, t, v = 8 * _L, h, 0, 1
+    r, s, t, v = 8 * L, h, 0, 1
     while s >= limit:
         q, rest = divmod(r, s)
         r = s

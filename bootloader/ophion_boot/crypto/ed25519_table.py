@@ -1,11 +1,11 @@
-"""Comb tables of Ed25519's keys and generator, for the host: a device gets them ready."""
+"""Tables of Ed25519's keys and generator, for the host: a device gets them ready."""
 
 from ophion_boot.crypto import CryptoError
-from ophion_boot.crypto.ed25519 import check_order, decode_point
-from ophion_boot.crypto.edwards import D2, P, add
-from ophion_boot.crypto.scalars import SPACING, TEETH, inverse
-
-_L = 2**252 + 27742317777372353535851937790883648493
+from ophion_boot.crypto.comb import SPACING, TEETH
+from ophion_boot.crypto.curve25519 import D2, P
+from ophion_boot.crypto.ed25519 import L, check_order, decode_point
+from ophion_boot.crypto.edwards import add
+from ophion_boot.crypto.inverse import inverse
 
 
 def make_table(key: bytes) -> bytes:
@@ -22,14 +22,14 @@ def make_table(key: bytes) -> bytes:
 
 
 def comb_table(x: int, y: int) -> bytes:
-    """The comb table (see `scalars`) of a point; CryptoError when its order is not L."""
+    """The comb table (see `comb`) of a point; CryptoError when its order is not L."""
     teeth = [(x, y, 1, x * y % P)]
     point = teeth[0]
     for _ in range(TEETH - 1):
         for _ in range(SPACING):
             point = add(point, point)
         teeth.append(point)
-    x, y, z, _ = _times(teeth[0], _L)
+    x, y, z, _ = _times(teeth[0], L)
     if x % P or (y - z) % P:
         raise CryptoError("the key is outside the subgroup of prime order")
     entries = []
@@ -40,6 +40,20 @@ def comb_table(x: int, y: int) -> bytes:
             point = add(point, teeth[t] if i >> t & 1 else (P - x, y, z, P - xy))
         entries.append(point)
     return b"".join([_table_entry(point) for point in entries])
+
+
+def odd_table(x: int, y: int) -> bytes:
+    """1, 3, ... 15 times a point of order L, and the same of 2^127 times it; for `ed25519.verify`."""
+    entries = []
+    point = (x, y, 1, x * y % P)
+    for _ in range(2):
+        twice = add(point, point)
+        start = point
+        for _ in range(8):
+            entries.append(_table_entry(point))
+            point = add(point, twice)
+        point = _times(start, 1 << 127)
+    return b"".join(entries)
 
 
 def _table_entry(point: tuple) -> bytes:

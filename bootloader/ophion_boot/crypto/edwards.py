@@ -6,11 +6,10 @@ Hisil, Wong, Carter, Dawson 2008; the formulas are complete, and EH is multiplie
 addition follows). `edwards_vm` has the same three functions for the 32-bit field machine.
 """
 
+from ophion_boot.crypto.curve25519 import D2, P
 from ophion_boot.crypto.scalars import DOUBLE, SUB_BASE, SUB_WINDOW
 
-P = 2**255 - 19
 _M = 2**255 - 1
-D2 = 16295367250680780974490674513165176452449235426866156013048779062215315747161
 
 
 def _squarings(x: int, count: int) -> int:

@@ -1,10 +1,11 @@
 """The ladder of curve25519 (RFC 7748, 5) on Python's long integers, for firmware without the viper emitter.
 
 It takes the same steps for every scalar, but that is all: the time of a long integer's operation depends on
-its length, and its values are not erased. `edwards_vm` has the same function for the field machine.
+its length, and its values are not erased. `ladder_vm` has the same function for the field machine.
 """
 
-from ophion_boot.crypto.edwards import P, power
+from ophion_boot.crypto.curve25519 import P
+from ophion_boot.crypto.edwards import power
 
 _M = 2**255 - 1
 

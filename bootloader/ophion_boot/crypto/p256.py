@@ -6,9 +6,10 @@ entry is read depends on the key. On the field machine (viper) arithmetic takes 
 """
 
 from ophion_boot.crypto import CryptoError, weierstrass
+from ophion_boot.crypto.comb import TEETH, regular_schedule, schedule
 from ophion_boot.crypto.der import SEQUENCE, integers, whole
-from ophion_boot.crypto.odd_p256 import ODD
-from ophion_boot.crypto.scalars import TEETH, inverse, regular_schedule, schedule
+from ophion_boot.crypto.inverse import inverse
+from ophion_boot.crypto.odd_p256 import TABLE as ODD
 from ophion_boot.crypto.weierstrass import P
 
 try:
@@ -41,17 +42,17 @@ def verify(key: bytes, digest: bytes, signature: bytes, table: bytes | memoryvie
     a = int.from_bytes(digest, "big") * w % _N
     b = r * w % _N
     points: tuple = ()
-    if table is None:
+    if table is not None:
+        from ophion_boot.crypto.base_p256 import TABLE as base
+
+        if len(table) != 64 << TEETH - 1:
+            raise CryptoError("the table is %d bytes, not %d" % (len(table), 64 << TEETH - 1))
+        steps = schedule((), _N, a, b)
+    else:
         points = (point_of(key),)
         base = ODD
         # A bit less each: one doubling less.
         steps = schedule((_centred(b),), _N, odd_base=_centred(a))
-    else:
-        if len(table) != 64 << TEETH - 1:
-            raise CryptoError("the table is %d bytes, not %d" % (len(table), 64 << TEETH - 1))
-        from ophion_boot.crypto.base_p256 import TABLE as base
-
-        steps = schedule((), _N, a, b)
     x, _, z = product(steps, points, base, table)
     if not z:
         # The machine's addition is incomplete: it ends with 0 when it met an exceptional case.

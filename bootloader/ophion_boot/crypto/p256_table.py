@@ -1,8 +1,8 @@
 """Tables of P-256's keys and generator, for the host: a device gets them ready."""
 
 from ophion_boot.crypto import weierstrass
+from ophion_boot.crypto.comb import ODD_ENTRIES, SPACING, TEETH
 from ophion_boot.crypto.p256 import point_of
-from ophion_boot.crypto.scalars import ODD_ENTRIES, SPACING, TEETH
 from ophion_boot.crypto.weierstrass import P, to_affine
 
 
@@ -12,7 +12,7 @@ def make_table(key: bytes) -> bytes:
 
 
 def comb_table(x: int, y: int) -> bytes:
-    """The comb table (see `scalars`) of a point of the curve."""
+    """The comb table (see `comb`) of a point of the curve."""
     teeth = [(x, y, 1)]
     for _ in range(TEETH - 1):
         x, y = to_affine([weierstrass.product(bytes((1, 0, 0, SPACING)), ((x, y),), b"")])[0]
@@ -28,7 +28,7 @@ def comb_table(x: int, y: int) -> bytes:
 
 
 def odd_table(x: int, y: int) -> bytes:
-    """The odd multiples 1, 3, ... 255 of a point (see `scalars`)."""
+    """The odd multiples 1, 3, ... 255 of a point (see `comb`)."""
     u, v = to_affine([weierstrass.product(bytes((1, 0, 0, 1)), ((x, y),), b"")])[0]
     multiples = [(x, y, 1)]
     while len(multiples) < ODD_ENTRIES:

@@ -7,16 +7,16 @@ way is taken, so a wrong answer is not possible.
 
 from ophion_boot.compat import const
 from ophion_boot.crypto import weierstrass
+from ophion_boot.crypto.field_p256 import CODE, POWER, run
 from ophion_boot.crypto.machine import Machine
-from ophion_boot.crypto.p256_code import CODE, INVERT
 from ophion_boot.crypto.scalars import DOUBLE
 from ophion_boot.crypto.weierstrass import P
 
-# Elements of a point.
+# Elements (tools/bench/crypto/programs_p256.py).
 _X = const(0)
 _Y = const(1)
 _Z = const(2)
-# Kinds of steps besides those of `scalars`: the first step is a set, not an addition. INVERT has 18 and 19.
+# Kinds of steps besides those of `scalars`: the first step is a set, not an addition.
 _SET = const(6)  # plus the kind of the addition: 7 ... 12
 _POINT = const(13)
 _CACHE = const(14)
@@ -26,7 +26,7 @@ _SQUARE = const(17)
 _KEEP_X = const(20)
 _AFFINE = const(21)
 
-_machine = Machine(CODE, 5, 64, True, _SQUARE)
+_machine = Machine(run, CODE, 5, 64, _SQUARE)
 
 
 def _inputs(points: list | tuple) -> list[int]:
@@ -76,7 +76,7 @@ def shared_x(steps: bytes | bytearray, point: tuple[int, int]) -> int:
     start = len(first)
     first += steps
     first[start] += _SET
-    first += bytes((_KEEP_X, 0)) + INVERT + bytes((_AFFINE, 0, _OUT, 1))
+    first += bytes((_KEEP_X, 0)) + POWER + bytes((_AFFINE, 0, _OUT, 1))
     x, z = _machine.run(first, 17, _inputs((point,)), (_X, _Z))
     if z % P:
         return x % P

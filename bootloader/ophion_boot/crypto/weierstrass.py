@@ -2,10 +2,11 @@
 
 A point is (X, Y, Z) with x = X/Z^2, y = Y/Z^3 (Jacobian coordinates), Z = 0 for the neutral element.
 The exceptional cases of the addition are handled, so every input gives the right sum. `p256_vm` has the
-same functionss for the 32-bit field machine.
+same functions for the 32-bit field machine.
 """
 
-from ophion_boot.crypto.scalars import DOUBLE, SUB_BASE, SUB_WINDOW, inverse
+from ophion_boot.crypto.inverse import inverse
+from ophion_boot.crypto.scalars import DOUBLE, SUB_BASE, SUB_WINDOW
 
 P = 2**256 - 2**224 + 2**192 + 2**96 - 1
 

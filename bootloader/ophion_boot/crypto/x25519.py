@@ -8,7 +8,7 @@ On long integers Python cannot promise that (see `montgomery`). Neither wipes it
 from ophion_boot.crypto import CryptoError
 
 try:
-    from ophion_boot.crypto.edwards_vm import ladder
+    from ophion_boot.crypto.ladder_vm import ladder
 except (ImportError, SyntaxError, ValueError, MemoryError):
     from ophion_boot.crypto.montgomery import ladder
 

@@ -25,7 +25,8 @@ def crc16(data: bytes | bytearray | memoryview) -> int:
 def lines(packet: bytes | memoryview) -> list[bytes]:
     """`packet` as the lines that go out, newlines included."""
     size = len(packet) + _CRC_BYTES
-    body = b"".join((size.to_bytes(2, "big"), packet, crc16(packet).to_bytes(2, "big")))
+    # MicroPython joins bytes alone, no views.
+    body = b"".join((size.to_bytes(2, "big"), bytes(packet), crc16(packet).to_bytes(2, "big")))
     # What MicroPython and CPython make of it ends with a newline.
     out = [_FIRST + binascii.b2a_base64(body[:_LINE_BYTES])]
     for at in range(_LINE_BYTES, len(body), _LINE_BYTES):

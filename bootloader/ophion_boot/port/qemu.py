@@ -8,7 +8,6 @@ import virt
 from ophion_boot.compat import const
 from ophion_boot.core.area import Area
 from ophion_boot.port.cfi import CfiFlash
-from ophion_boot.port.console import ConsoleServer
 from ophion_boot.port.flash_cells import FlashCells
 from ophion_boot.port.part import Part
 
@@ -37,9 +36,6 @@ class Board:
         """The Area that the layout calls `name`."""
         offset, size = self._layout["areas"][name]
         return Area(self._bdev, offset, size, self._layout["sector"], self._layout["write_size"])
-
-    def ota(self) -> None:
-        """ESP-IDF's app partitions: this machine has none."""
 
     def map(self, area: Area, size: int) -> memoryview:
         """The first `size` bytes of `area` where they lie: this flash is in the address space."""
@@ -84,8 +80,10 @@ class Board:
         """Arm the watchdog; returns the object whose `feed()` keeps it quiet."""
         return machine.WDT(timeout=timeout_ms)
 
-    def server(self, name: str, inbox, session, restart, notify, bonds=None) -> ConsoleServer:  # type: ignore[no-untyped-def]
+    def server(self, name: str, inbox, session, restart, notify, bonds=None):  # type: ignore[no-untyped-def]
         """The road that updates come on: SMP over the console, not started. Nothing is notified."""
+        from ophion_boot.port.console import ConsoleServer
+
         return ConsoleServer(inbox, session, restart)
 
     def reset(self) -> None:

@@ -2,14 +2,11 @@
 
 import os
 
-import bluetooth
 import machine
 import ophion_sim
 
 from ophion_boot.core.area import Area
-from ophion_boot.port.ble import BleServer
 from ophion_boot.port.flash_cells import FlashCells
-from ophion_boot.port.ota import Ota
 from ophion_boot.port.part import Part
 
 _RXBUF = 4096
@@ -31,11 +28,11 @@ class Board:
         offset, size = self._layout["areas"][name]
         return Area(self._bdev, offset, size, self._layout["sector"], self._layout["write_size"])
 
-    def ota(self) -> "Ota | None":
-        """ESP-IDF's app partitions, on a board that has them."""
-        if "ota_0" not in self._layout["areas"]:
-            return None
+    def ota(self):  # type: ignore[no-untyped-def]
+        """ESP-IDF's app partitions (port/ota.py); asked only on a board that has them."""
         import esp32
+
+        from ophion_boot.port.ota import Ota
 
         return Ota(
             esp32.Partition, self._layout["runtime"], self._layout["write_size"], self._layout["sector"]
@@ -94,8 +91,12 @@ class Board:
         """Arm the watchdog; returns the object whose `feed()` keeps it quiet."""
         return machine.WDT(timeout=timeout_ms)
 
-    def server(self, name: str, inbox, session, restart, notify, bonds=None) -> BleServer:  # type: ignore[no-untyped-def]
+    def server(self, name: str, inbox, session, restart, notify, bonds=None):  # type: ignore[no-untyped-def]
         """The road that updates come on: SMP over BLE, not started; with `bonds` for those who paired."""
+        import bluetooth
+
+        from ophion_boot.port.ble import BleServer
+
         pairing = None
         if bonds:
             from ophion_boot.port.pairing import Pairing

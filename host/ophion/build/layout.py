@@ -17,7 +17,7 @@ from ophion_boot.core.strategies import NAMES as STRATEGIES
 from ophion_boot.core.strategies import strategy_class
 from ophion_boot.crypto import CryptoError
 from ophion_boot.fmt import FormatError
-from ophion_boot.fmt.key import from_raw, key_hash
+from ophion_boot.fmt.key import ALGORITHMS, from_raw, key_hash
 from ophion_boot.fmt.statement import ROOTS, parse_chain
 
 from ophion.build.access import AccessPolicy, read_access
@@ -124,6 +124,7 @@ class Layout:
     smp: tuple[str, ...] = SMP_PARTS
     udp: str = ""
     serial: Serial | None = None
+    signatures: tuple[int, ...] = ()
 
     @property
     def has_runtime(self) -> bool:
@@ -275,6 +276,7 @@ def _layout(table: Mapping[str, Any]) -> Layout:
         smp=_parts(table),
         udp=_udp(table),
         serial=_serial(table),
+        signatures=_signatures(update),
     )
 
 
@@ -320,6 +322,18 @@ def _health(table: Mapping[str, Any]) -> Health:
     for name in section:
         values[name] = (_text if name == "confirm" else _number)(section, f"health.{name}")
     return Health(**values)
+
+
+def _signatures(update: Mapping[str, Any]) -> tuple[int, ...]:
+    """Algorithms (TLV types) that the firmware checks beside those of its keys: a chain may bring others."""
+    known = {row[0].rpartition(" ")[2].lower(): algorithm for algorithm, row in ALGORITHMS.items()}
+    named = update.get("signatures", [])
+    if not isinstance(named, list):
+        raise LayoutError("update.signatures is not a list")
+    for name in named:
+        if name not in known:
+            raise LayoutError(f"update.signatures: {name!r} is not one of {', '.join(known)}")
+    return tuple(known[name] for name in named)
 
 
 def _pin(board: Mapping[str, Any], name: str) -> int | None:

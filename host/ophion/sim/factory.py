@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ophion.sim.errors import SimError
-from ophion.sim.stage import device_files, stand_ins
+from ophion.sim.stage import stand_ins
 from ophion.sim.state import Board
 
 if TYPE_CHECKING:
@@ -80,10 +80,10 @@ def _runtime(goods: Goods, layout: Layout) -> bytes:
 
 
 def _frozen(goods: Goods, layout: Layout) -> dict[str, bytes]:
-    from ophion.build.layout import device_module
+    from ophion.build.frozen import frozen_files
 
-    made = device_module(layout, goods.name, list(goods.keys), goods.runtime, goods.roots, goods.enc_keys)
-    return {**device_files(), "ophion_layout.py": made.encode(), **goods.files}
+    made = frozen_files(layout, goods.name, goods.keys, goods.runtime, goods.roots, goods.enc_keys)
+    return {**stand_ins(), **made, **goods.files}
 
 
 def _partitions(layout: Layout) -> tuple[tuple[str, int, int, int, int], ...]:

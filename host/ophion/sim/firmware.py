@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ophion.build.espimage import app_image
-from ophion.build.layout import Layout, device_module
+from ophion.build.frozen import frozen_files
+from ophion.build.layout import Layout
 from ophion.build.romfs import pack_romfs
-from ophion.sim.stage import product_files
 
 _DROM = 0x3C000020
 """Where an ESP32-C3 sees its flash as data; only a number here."""
@@ -31,7 +31,5 @@ def runtime_image(
 
     `files` ({name: content}) are frozen too and win over the product's own.
     """
-    frozen = product_files()
-    frozen["ophion_layout.py"] = device_module(layout, name, keys, version, roots, enc_keys).encode()
-    frozen.update(files or {})
+    frozen = {**frozen_files(layout, name, keys, version, roots, enc_keys), **(files or {})}
     return app_image([(_DROM, pack_romfs(frozen))])

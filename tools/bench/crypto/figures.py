@@ -14,11 +14,11 @@ SHA256 = hashes.SHA256()
 # Modules without which only bytecode is left.
 VIPER = (
     "aes_ctr_viper",
-    "edwards_code",
     "edwards_vm",
-    "field_vm",
+    "field_25519",
+    "field_p256",
+    "ladder_vm",
     "machine",
-    "p256_code",
     "p256_vm",
     "sha512_viper",
     "word32",

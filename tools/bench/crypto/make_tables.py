@@ -1,4 +1,4 @@
-"""Writes the generators' tables: base_ed25519.py, base_p256.py, odd_p256.py. test_crypto_tables.py checks."""
+"""Writes the tables of the generators: base_*.py and odd_*.py. test_crypto_tables.py checks them."""
 
 import sys
 import types
@@ -8,9 +8,9 @@ ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "bootloader/ophion_boot/crypto"
 sys.path.insert(0, str(ROOT / "bootloader"))
 # The modules that make the tables import them.
-for name, table in (("base_ed25519", "TABLE"), ("odd_p256", "ODD")):
+for name in ("odd_ed25519", "odd_p256"):
     empty = types.ModuleType(f"ophion_boot.crypto.{name}")
-    empty.__dict__[table] = b""
+    empty.__dict__["TABLE"] = b""
     sys.modules[empty.__name__] = empty
 
 from as_module import as_module  # noqa: E402
@@ -26,14 +26,20 @@ P256 = (
 )
 
 
+TABLES = {
+    "base_ed25519": ("The comb table of Ed25519's", ed25519_table.comb_table, ED25519),
+    "odd_ed25519": ("Odd multiples of Ed25519's", ed25519_table.odd_table, ED25519),
+    "base_p256": ("The comb table of P-256's", p256_table.comb_table, P256),
+    "odd_p256": ("Odd multiples of P-256's", p256_table.odd_table, P256),
+}
+
+
 def main() -> None:
     """Write them."""
-    about = "The comb table of Ed25519's generator (see `ed25519_table.comb_table`; a test makes it again)."
-    (FOLDER / "base_ed25519.py").write_text(as_module(about, {"TABLE": ed25519_table.comb_table(*ED25519)}))
-    about = "The comb table of P-256's generator (see `p256_table.comb_table`; a test makes it again)."
-    (FOLDER / "base_p256.py").write_text(as_module(about, {"TABLE": p256_table.comb_table(*P256)}))
-    about = "Odd multiples of P-256's generator (see `p256_table.odd_table`; a test makes them again)."
-    (FOLDER / "odd_p256.py").write_text(as_module(about, {"ODD": p256_table.odd_table(*P256)}))
+    for name, (about, make, point) in TABLES.items():
+        source = f"{make.__module__.rpartition('.')[2]}.{make.__name__}"
+        text = f"{about} generator: `{source}` of it (a test makes it again)."
+        (FOLDER / f"{name}.py").write_text(as_module(text, {"TABLE": make(*point)}))
 
 
 if __name__ == "__main__":

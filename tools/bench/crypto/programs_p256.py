@@ -1,4 +1,4 @@
-"""Programs of the field machine for P-256, by kind of step (`p256_vm` names the kinds)."""
+"""Programs for P-256. Kinds are places in PROGRAMS."""
 
 from programs import ADD, LOAD, MUL, NORM, SQR, SUB, Program, entry
 
@@ -115,7 +115,7 @@ def cache_point() -> Program:
     ]
 
 
-PROGRAMS = [
+PROGRAMS: list[Program] = [
     double_point(),
     add_window(False),
     add_window(True),
@@ -140,15 +140,12 @@ PROGRAMS = [
     [(SQR, X, X), (MUL, X, X, KEPT)],
 ]
 
-# Kinds of steps that are in the sequence below, each followed by its number.
+# Kinds, and 1/z = z^(p - 2) for z in X as steps: p - 2 has 32 ones, 31 zeros and a one, 96 zeros, 94 ones,
+# 01.
 SQUARE, SAVE, TIMES = 17, 18, 19
-# 1/z = z^(p - 2) for z in X: p - 2 has 32 ones, 31 zeros and a one, 96 zeros, 94 ones, 01.
-# fmt: off
-INVERT = bytes((
-    SAVE, 0, SQUARE, 1, TIMES, 0, SAVE, 1, SQUARE, 1, TIMES, 0, SAVE, 2, SQUARE, 3, TIMES, 2,
-    SAVE, 3, SQUARE, 6, TIMES, 3, SQUARE, 3, TIMES, 2, SAVE, 4, SQUARE, 15, TIMES, 4, SAVE, 5,
-    SQUARE, 2, TIMES, 1, SAVE, 6, SQUARE, 32, TIMES, 0, SQUARE, 128, TIMES, 6, SQUARE, 32, TIMES, 6,
-    SQUARE, 30, TIMES, 5, SQUARE, 2, TIMES, 0,
-))
-# fmt: on
-STEPS = {"INVERT": INVERT}
+POWER = bytes(
+    (SAVE, 0, SQUARE, 1, TIMES, 0, SAVE, 1, SQUARE, 1, TIMES, 0, SAVE, 2, SQUARE, 3, TIMES, 2)
+    + (SAVE, 3, SQUARE, 6, TIMES, 3, SQUARE, 3, TIMES, 2, SAVE, 4, SQUARE, 15, TIMES, 4, SAVE, 5)
+    + (SQUARE, 2, TIMES, 1, SAVE, 6, SQUARE, 32, TIMES, 0, SQUARE, 128, TIMES, 6, SQUARE, 32)
+    + (TIMES, 6, SQUARE, 30, TIMES, 5, SQUARE, 2, TIMES, 0)
+)

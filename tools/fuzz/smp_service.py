@@ -67,7 +67,7 @@ def fuzz(name: str, seed: int, seconds: float) -> tuple[int, int]:
 
 def main(argv: list[str] | None = None) -> int:
     """Run each runtime in turn."""
-    parser = argparse.ArgumentParser(prog="fuzz/smp", description=__doc__)
+    parser = argparse.ArgumentParser(prog="fuzz/smp_service", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60, help="for each runtime (60)")
     parser.add_argument("--only", action="append", choices=RUNTIMES, help="only this one")
     parser.add_argument("--seed", type=int, help="the first seed; without it from the clock")

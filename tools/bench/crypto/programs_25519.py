@@ -1,4 +1,4 @@
-"""Programs of the field machine for curve25519, by kind of step (`edwards_vm` names the kinds)."""
+"""Programs for curve25519: Edwards points, and the ladder of X25519. Kinds are places in PROGRAMS."""
 
 from programs import ADD, LOAD, MUL, NORM, SQR, SUB, TIMES_121665, TIMES_W, Program, entry
 
@@ -16,20 +16,22 @@ def add(negative: bool, high: int, low: int, t2: int, z2: int) -> Program:
         high, low = low, high
     difference, total = (G, F) if negative else (F, G)
     double_z = [(MUL, T0, Z, z2)] if z2 else [(ADD, T0, Z, Z), (NORM, T0, T0)]
-    return [
-        *double_z,
-        (MUL, C, E, H),
-        (MUL, C, C, t2),
-        (SUB, A, Y, X),
-        (MUL, A, A, low),
-        (ADD, B, Y, X),
-        (MUL, B, B, high),
-        (SUB, E, B, A),
-        (SUB, difference, T0, C),
-        (ADD, total, T0, C),
-        (ADD, H, B, A),
-        *products(),
-    ]
+    return (
+        double_z
+        + [
+            (MUL, C, E, H),
+            (MUL, C, C, t2),
+            (SUB, A, Y, X),
+            (MUL, A, A, low),
+            (ADD, B, Y, X),
+            (MUL, B, B, high),
+            (SUB, E, B, A),
+            (SUB, difference, T0, C),
+            (ADD, total, T0, C),
+            (ADD, H, B, A),
+        ]
+        + products()
+    )
 
 
 def add_window(negative: bool) -> Program:
@@ -55,8 +57,7 @@ def double_point() -> Program:
         (SUB, G, A, B),
         (ADD, F, F, G),
         (NORM, F, F),
-        *products(),
-    ]
+    ] + products()
 
 
 def load_point() -> Program:
@@ -97,8 +98,7 @@ def swaps() -> Program:
 
 def ladder_step() -> Program:
     # RFC 7748, 5: x2, z2, x3, z3 are X, Y, Z, E here.
-    return [
-        *swaps(),
+    return swaps() + [
         (ADD, A, X, Y),
         (SUB, B, X, Y),
         (ADD, C, Z, E),
@@ -121,7 +121,7 @@ def ladder_step() -> Program:
     ]
 
 
-PROGRAMS = [
+PROGRAMS: list[Program] = [
     double_point(),
     add_window(False),
     add_window(True),
@@ -137,21 +137,15 @@ PROGRAMS = [
     [(MUL, X, X, entry(0))],
     ladder_step(),
     [(LOAD, X, 2, 2), (LOAD, Z, 2, 0), (LOAD, E, 2, 2), (LOAD, U, 2, 0)],
-    [*swaps(), (ADD, KEPT, X, ZERO), (ADD, X, Y, ZERO)],
+    swaps() + [(ADD, KEPT, X, ZERO), (ADD, X, Y, ZERO)],
     [(MUL, X, X, KEPT)],
 ]
 
-# Kinds of steps that are in the sequences below, each followed by its number.
-SQUARE, SAVE, TIMES, TIMES_KEPT = 10, 11, 12, 16
-# z^(2^252 - 3) for z in X; the entries keep z, z^2, z^9, and z^(2^n - 1).
-# fmt: off
-POWER = bytes((
-    SAVE, 0, SQUARE, 1, SAVE, 1, SQUARE, 2, TIMES, 0, SAVE, 2, TIMES, 1, SQUARE, 1, TIMES, 2,
-    SAVE, 3, SQUARE, 5, TIMES, 3, SAVE, 4, SQUARE, 10, TIMES, 4, SAVE, 5, SQUARE, 20, TIMES, 5,
-    SQUARE, 10, TIMES, 4, SAVE, 5, SQUARE, 50, TIMES, 5, SAVE, 6, SQUARE, 100, TIMES, 6,
-    SQUARE, 50, TIMES, 5, SQUARE, 2, TIMES, 0,
-))
-# fmt: on
-# The inverse of z is (z^(2^252 - 3))^8 z^3.
-INVERT = POWER + bytes((SQUARE, 3, TIMES, 0, TIMES, 0, TIMES, 0, TIMES_KEPT, 0))
-STEPS = {"POWER": POWER, "INVERT": INVERT}
+# Kinds, and z^(2^252 - 3) for z in X as steps; the entries keep z, z^2, z^9, and z^(2^n - 1).
+SQUARE, SAVE, TIMES = 10, 11, 12
+POWER = bytes(
+    (SAVE, 0, SQUARE, 1, SAVE, 1, SQUARE, 2, TIMES, 0, SAVE, 2, TIMES, 1, SQUARE, 1, TIMES, 2)
+    + (SAVE, 3, SQUARE, 5, TIMES, 3, SAVE, 4, SQUARE, 10, TIMES, 4, SAVE, 5, SQUARE, 20, TIMES, 5)
+    + (SQUARE, 10, TIMES, 4, SAVE, 5, SQUARE, 50, TIMES, 5, SAVE, 6, SQUARE, 100, TIMES, 6)
+    + (SQUARE, 50, TIMES, 5, SQUARE, 2, TIMES, 0)
+)
