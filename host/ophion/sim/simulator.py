@@ -111,6 +111,11 @@ class Simulator:
             spec = load_layout(layout).with_encryption() if enc_keys else load_layout(layout)
             flash_size, sector, write_size = spec.flash_size, spec.sector, spec.write_size
             contents = {"primary": image, "golden": golden or image}
+            if spec.port == "esp32" and not spec.has_runtime:
+                raise SimError(
+                    f"{spec.name} has one app partition: a simulated ESP32 boots from ota_0 and ota_1",
+                    "take a board with 8 MB of flash, such as esp32s3",
+                )
             if spec.has_runtime:
                 from ophion.sim.firmware import runtime_image
 
