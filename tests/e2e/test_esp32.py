@@ -9,6 +9,7 @@ from ophion.errors import RefusedError, RevertedError
 from ophion.package import load_image
 from ophion.push import Confirmed, Link, push, use_radio
 from ophion.sim import Simulator
+from ophion.sim.errors import SimError
 
 NAME = "e2e-device"
 BOARD = "esp32s3"
@@ -60,6 +61,12 @@ async def test_a_changed_image_is_refused(bench):
         with pytest.raises(RefusedError):
             await push_all(load_image(path))
         assert "1.1.0 runs" not in "".join(sim.console)
+
+
+async def test_a_board_without_two_app_partitions_is_not_simulated(bench):
+    with pytest.raises(SimError, match="ophion-esp32c3 has one app partition"):
+        async with bench.device(bench.image("1.0.0").image, board="esp32c3"):
+            pass
 
 
 async def events():

@@ -53,6 +53,11 @@ def from_layout(goods: Goods, path: Path) -> Made:
     if goods.access is not None:
         layout = layout.with_access(goods.access)
     layout = layout.with_roads(goods.udp, goods.serial)
+    if layout.port == "esp32" and not layout.has_runtime:
+        raise SimError(
+            f"{layout.name} has one app partition: a simulated ESP32 boots from ota_0 and ota_1",
+            "take a board with 8 MB of flash, such as esp32s3",
+        )
     contents = {"primary": goods.image, "golden": goods.golden or goods.image}
     table: tuple[tuple[str, int, int, int, int], ...] = ()
     if layout.has_runtime:
