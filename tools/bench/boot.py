@@ -29,7 +29,8 @@ from pathlib import Path
 if not __package__:
     sys.path[0] = str(Path(__file__).parents[1])
 
-from ophion.build.layout import Layout, device_module, load_layout
+from ophion.build.device_module import device_module
+from ophion.build.layout import Layout, load_layout
 from ophion.sim.runtime import find_runtime
 from powercut import ROOT
 from powercut.images import KEYS, signed
