@@ -1,8 +1,8 @@
 """A boot on MicroPython, for boot.py to count: `boot_on_micropython.py ROOT FOLDER PART`.
 
-FOLDER has the device: its flash as `flash.bin` and its `ophion_layout.py`. PART is the number in PARTS of what
-is done once all is imported and prepared: nothing, a whole boot, or a part of it alone. A number, because what
-an import costs depends on where things lie in the heap, and a longer name moves them.
+FOLDER has the device: its flash as `flash.bin` and its `ophion_layout.py`. PART is the number in PARTS of
+what is done once all is imported and prepared: nothing, a whole boot, or a part of it alone. A number,
+because what an import costs depends on where things lie in the heap, and a longer name moves them.
 """
 
 import gc
