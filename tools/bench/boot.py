@@ -108,7 +108,7 @@ def command(folder: Path, part: str) -> list[str]:
     """The command that runs `part` on MicroPython."""
     runtime = find_runtime()
     program = [sys.executable, "-m", "micropython_unix"] if runtime.startswith("module:") else [runtime]
-    return [*program, "-X", f"heapsize={HEAP}", str(SCRIPT), str(ROOT), str(folder), part]
+    return [*program, "-X", f"heapsize={HEAP}", str(SCRIPT), str(ROOT), str(folder), str(PARTS.index(part))]
 
 
 def _callgrind(valgrind: str, folder: Path, part: str) -> int:
