@@ -28,6 +28,8 @@ class Server:
     With `recovery` what is in the primary slot does not run, though it may boot.
     """
 
+    recovery = False
+
     def __init__(self, running="four", version=1, recovery=False):
         self.rig = Rig(trials=3)
         if running:
