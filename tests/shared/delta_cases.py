@@ -48,7 +48,7 @@ def run(old, patch, step):
 
 def _kind(error):
     """The reason without its numbers."""
-    return " ".join([word for word in str(error).split(":")[0].split(" ") if not word[-1:].isdigit()])
+    return " ".join([word for word in str(error).split(":")[0].split(" ") if word.isalpha()][:5])
 
 
 def pack(cases):

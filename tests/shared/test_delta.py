@@ -85,7 +85,7 @@ def test_a_patch_in_the_pieces_of_a_radio():
 def test_the_beginning_of_the_image_comes_with_the_beginning_of_the_patch():
     patch = read("plain.patch")
     device = Device(patch)
-    device.feed(patch[HEADER_BYTES:512], 512)
+    device.feed(patch[HEADER_BYTES:1000], 500)
     assert len(device.out) >= 1024 and NEW.startswith(bytes(device.out))
 
 
@@ -98,8 +98,8 @@ def test_going_on_at_the_beginning_of_every_segment():
         if device.decoder.restart not in places:
             places.append(device.decoder.restart)
     device.same(NEW)
-    assert len(places) > 5 and places[0] == (HEADER_BYTES, 0)
-    for patch_at, image_at in places[-1:0:-4]:
+    assert len(places) == 3 and places[0] == (HEADER_BYTES, 0)
+    for patch_at, image_at in places[1:]:
         assert image_at % 4096 == 0
         device = Device(patch, position=(patch_at, image_at))
         device.feed(patch[patch_at:], 1000)
@@ -139,14 +139,14 @@ def test_another_base_is_refused_by_the_header():
     digest = hashlib.sha256(OLD).digest()
     header.check_base(len(OLD), digest)
     reason = raises(FormatError, header.check_base, len(OLD), bytes(32))
-    assert digest[:8].hex() in reason and "0000000000000000 of 52144" in reason
-    assert "of 52144 bytes, here is" in raises(FormatError, header.check_base, len(OLD) - 1, digest)
+    assert digest[:8].hex() in reason and "0000000000000000 of 16116" in reason
+    assert "of 16116 bytes, here is" in raises(FormatError, header.check_base, len(OLD) - 1, digest)
     assert "it promised" in raises(FormatError, header.check_result, digest)
 
 
 def test_a_patch_that_ends_early():
     patch = read("segments.patch")
-    for end in (HEADER_BYTES, 31, 33, 34, 35, 98, 700, 5000, len(patch) - 1):
+    for end in (HEADER_BYTES, 31, 33, 34, 35, 98, 700, 2000, len(patch) - 1):
         device = Device(patch)
         device.feed(patch[HEADER_BYTES:end], 300)
         assert not device.decoder.done() and NEW.startswith(bytes(device.out))
@@ -227,10 +227,10 @@ def test_bytecode_makes_the_same():
     functions = (delta_plain.clear, delta_plain.decode, delta_plain.table)
     decoder = device.decoder
     decoder._model = delta_model.Model(13, decoder._inp, functions)
-    device.feed(patch[HEADER_BYTES:1000], 100)
+    device.feed(patch[HEADER_BYTES:2000], 100)
     other = Device(patch)
-    other.feed(patch[HEADER_BYTES:1000], 1000)
-    assert len(device.out) > 4000 and device.out == other.out
+    other.feed(patch[HEADER_BYTES:2000], 1000)
+    assert len(device.out) >= 2048 and device.out == other.out
 
 
 def test_what_a_decoder_allocates():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -65,10 +65,12 @@ def frozen_files(
     runtime: Sequence[int] = (0, 0, 0, 0),
     roots: bytes = b"",
     enc_keys: Sequence[tuple[bytes, int, bytes]] = (),
+    simulated: bool = False,
 ) -> dict[str, bytes]:
     """{path: source} of all that is frozen into the firmware of a board, `ophion_layout.py` too.
 
-    The arguments are those of `device_module`. Raises LayoutError, BuildError when the files are missing.
+    The arguments are those of `device_module`. `simulated` firmware runs where there is no viper of 32 bits,
+    whatever the layout's port. Raises LayoutError, BuildError when the files are missing.
     """
     module = device_module(layout, name, keys, runtime, roots, enc_keys)
     algorithms = {algorithm_of(from_raw(key)) for key in (*keys, *layout.access.operators)}
@@ -77,7 +79,12 @@ def frozen_files(
     if layout.key_tables and roots:
         algorithms |= {algorithm_of(s.key) for s in parse_chain(roots) if s.role in (INTERMEDIATE, SIGNING)}
     files = product_files()
-    names = _closure(files, _parts(layout, algorithms | set(layout.signatures), enc_keys), _left_out(layout))
+    plain = simulated or layout.port == "unix"
+    parts = _parts(layout, algorithms | set(layout.signatures), enc_keys)
+    # What sha512 falls back on is imported when it is called.
+    more = ["crypto.sha512_plain"] if plain else []
+    left_out = set() if plain else {_path(name) for name in _WITHOUT_VIPER}
+    names = _closure(files, [*parts, *more], left_out)
     kept = {path: data for path, data in files.items() if path in names or path in _START}
     return {**kept, LAYOUT_MODULE: module.encode()}
 
@@ -116,15 +123,11 @@ def _served(layout: Layout) -> Iterator[str]:
     yield from _ACCESS[layout.access.mode]
 
 
-def _left_out(layout: Layout) -> set[str]:
-    return set() if layout.port == "unix" else {_path(name) for name in _WITHOUT_VIPER}
-
-
 def _path(name: str, package: bool = False) -> str:
     return f"ophion_boot/{name.replace('.', '/')}{'/__init__' if package else ''}.py"
 
 
-def _closure(files: Mapping[str, bytes], parts: Iterator[str], left_out: set[str]) -> set[str]:
+def _closure(files: Mapping[str, bytes], parts: Iterable[str], left_out: set[str]) -> set[str]:
     """The paths of `parts`, of the application's package, and of all that they import at once."""
     waiting = [path for name in parts for path in (_path(name), _path(name, True)) if path in files]
     waiting += [path for path in files if path.startswith(_APPLICATION + "/")]
@@ -213,7 +216,7 @@ def linked(files: Mapping[str, bytes]) -> dict[str, bytes]:
 def link_program(files: Mapping[str, bytes]) -> tuple[Program, dict[str, str]]:
     """The linked Program of a firmware, and the sources of its wholes by name."""
     modules = {path: data for path, data in files.items() if path.startswith("ophion_boot/")}
-    served = _closure(modules, iter(_SERVED & {_name(path) for path in modules}), set())
+    served = _closure(modules, _SERVED & {_name(path) for path in modules}, set())
     early = {_path(_EARLY)} & set(modules)
     boot = _closure(modules, (_name(path) for path in modules if path not in served - early), set())
     program = Program({_dotted(path): data for path, data in modules.items()})

@@ -14,6 +14,7 @@ from typing import Any
 import typer
 
 from ophion.cli import (
+    board_verbs,
     chain_verbs,
     delta_verb,
     demo_verb,
@@ -45,7 +46,17 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    verbs = (image_verbs, delta_verb, key_verbs, chain_verbs, push_verbs, device_verbs, sim_verbs, demo_verb)
+    verbs = (
+        image_verbs,
+        delta_verb,
+        key_verbs,
+        chain_verbs,
+        push_verbs,
+        device_verbs,
+        board_verbs,
+        sim_verbs,
+        demo_verb,
+    )
     for module in verbs:
         module.register(app)
     return app

@@ -1,8 +1,9 @@
 """Makes the patches of this folder from its two images, and with `--images OLD NEW` the images.
 
 Run from the repository root: `.venv/bin/python tests/vectors/delta/make_delta.py`. The images are ROMFSs of
-`bootloader/ophion_boot/core`, compiled, as it was at two commits of this repository. The patches only change
-when the encoder does; old ones stay good as long as the format does.
+the files of `bootloader/ophion_boot/core` that begin with s, compiled, as they were at the commits 0a80aa2
+and 6cb4d37 of this repository. The patches only change when the encoder does; old ones stay good as long
+as the format does.
 """
 
 import subprocess
@@ -30,7 +31,7 @@ def image(commit: str) -> bytes:
             compiler, git("show", f"{commit}:{name}"), Path(name).name, 0
         )
         for name in names
-        if name.endswith(".py")
+        if name.endswith(".py") and Path(name).name.startswith("s")
     }
     return pack_romfs(files)
 
