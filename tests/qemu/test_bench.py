@@ -45,7 +45,7 @@ def test_three_times_the_image_takes_three_times_the_hash(bench_qemu):
     assert large["verify"] > small["verify"]
 
 
-# Issue 6 wants at most 90 KB of frozen code: not held. It was 89,264 bytes before uploads resumed and were made
+# Issue 6 wants at most 90 KB of frozen code: not held. It was 89,264 bytes before uploads resumed and got
 # faster, and SMP got settings, clock and counters; now it is 106,916, and 102,168 without these groups. This
 # keeps it from growing unseen.
 FROZEN_MAX = 107_000
