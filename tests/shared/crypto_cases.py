@@ -25,7 +25,7 @@ def _table(module, key):
     if (module, key) not in _tables:
         if len(_tables) > 3:
             _tables.clear()
-        _tables[module, key] = (ed25519_table if module is ed25519 else p256_table).make_table(key)
+        _tables[module, key] = module.make_table(key)
     return _tables[module, key]
 
 
