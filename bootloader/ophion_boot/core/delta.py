@@ -27,10 +27,10 @@ class Decoder:
 
     `old_read(at, buf)` fills `buf` with the old image from byte `at` on. `out_write(data)` takes the new
     image in order: 1 KiB at a time, less at the end; the memoryview is valid during the call. The caller
-    has checked the base (`Header.check_base`), and checks the result (`Header.check_result`). All buffers are
-    allocated here: 2 << table_bits bytes in one piece, and 2.5 KiB. `restart` is the last place to go on from,
-    (patch offset, output offset). Given to a new decoder as `position`, that one is fed from there on, and
-    writes from there on.
+    has checked the base (`Header.check_base`), and checks the result (`Header.check_result`). All buffers
+    are allocated here: 2 << table_bits bytes in one piece, and 2.5 KiB. `restart` is the last place to go
+    on from, (patch offset, output offset). Given to a new decoder as `position`, that one is fed from there
+    on, and writes from there on.
     """
 
     def __init__(self, header: Header, old_read, out_write, position: tuple = (HEADER_BYTES, 0)) -> None:  # type: ignore[no-untyped-def]
