@@ -4,6 +4,7 @@ import hashlib
 
 from ophion_boot.core import delta_model, delta_plain
 from ophion_boot.core.delta import Decoder, DeltaError
+from ophion_boot.core.delta_tables import CONSTANTS
 from ophion_boot.fmt import FormatError
 from ophion_boot.fmt.delta import HEADER_BYTES, MAGIC, Header, make_header
 from support import ROOT, raises
@@ -247,3 +248,22 @@ def test_what_a_decoder_allocates():
         collect()
         assert mem_alloc() - before < most
         del decoder
+
+
+def test_the_constants_by_their_definition():
+    c = bytearray(256 + 512 + 7)
+    e = one = 1 << 28
+    for i in range(256):
+        p = max(8, (one << 16) // (e + one))
+        c[256 + 2 * i] = p & 255
+        c[257 + 2 * i] = p >> 8
+        e = e * 278195689 >> 28
+    x = 255
+    for i in range(256):
+        p = 16 * i + 8 if i < 128 else 256 * (i - 128) + 128
+        while x and (c[256 + 2 * x] | c[257 + 2 * x] << 8) < p:
+            x -= 1
+        c[i] = x
+    for n in range(7):
+        c[768 + n] = 2560 // (10 * n + 16)
+    assert bytes(c) == CONSTANTS

@@ -14,6 +14,7 @@ except (ImportError, SyntaxError, ValueError, MemoryError):
     from ophion_boot.core.delta_plain import clear, decode, table  # type: ignore[assignment]
 
 from ophion_boot.compat import const
+from ophion_boot.core.delta_tables import CONSTANTS
 
 AT, LIMIT, OLD, OUT, SINCE, SEEN, TAIL, LAST, SECOND, EVENT, STOP = 2, 4, 20, 21, 22, 23, 24, 25, 26, 27, 29
 SUBSTITUTE, INSERT, MOVE, BACK = 0, 1, 2, 3
@@ -42,7 +43,6 @@ class Model:
     def __init__(self, bits: int, inp: bytearray, functions=(clear, decode, table)) -> None:  # type: ignore[no-untyped-def]
         self._clear, self._decode, table = functions
         self._inp = inp
-        self._constants = constants()
         self._counters = table(1 << bits)
         self._weights = array.array("H", range(_WEIGHTS))
         self._widths = bytearray(4)
@@ -108,25 +108,5 @@ class Model:
         return self._run(self._inp, self._inp, kind + 4, bits)
 
     def _run(self, old: bytearray, out: bytearray, mode: int, count: int, kind: int = 0) -> int:
-        w, t, c = self._weights, self._counters, self._constants
+        w, t, c = self._weights, self._counters, CONSTANTS
         return self._decode(w, kind, self.st, t, w, c, self._inp, old, out, mode, count)
-
-
-def constants() -> bytearray:
-    """Stretch (256 bytes), squash (256 of u16), rates (7): SPEC.md 12.5."""
-    c = bytearray(256 + 512 + 7)
-    e = one = 1 << 28
-    for i in range(256):
-        p = max(8, (one << 16) // (e + one))
-        c[256 + 2 * i] = p & 255
-        c[257 + 2 * i] = p >> 8
-        e = e * 278195689 >> 28
-    x = 255
-    for i in range(256):
-        p = 16 * i + 8 if i < 128 else 256 * (i - 128) + 128
-        while x and (c[256 + 2 * x] | c[257 + 2 * x] << 8) < p:
-            x -= 1
-        c[i] = x
-    for n in range(7):
-        c[768 + n] = 2560 // (10 * n + 16)
-    return c

@@ -29,13 +29,12 @@ def sizes(found: list[releases.Pair], kinds: tuple[str, ...], verbose: bool) -> 
         from peers import PEERS
     except ImportError as error:
         raise SystemExit(f"{error}: pip install -e '.[bench]'") from None
-    slowest = 0.0
+    seconds: list[float] = []
 
     def ours(old: bytes, new: bytes) -> int:
-        nonlocal slowest
-        start = time.perf_counter()
+        start = time.process_time()
         patch = make_patch(old, new)
-        slowest = max(slowest, (time.perf_counter() - start) / len(new) * 300 * 1024)
+        seconds.append((time.process_time() - start) / len(new) * 300 * 1024)
         return len(patch)
 
     encoders = {
@@ -65,9 +64,10 @@ def sizes(found: list[releases.Pair], kinds: tuple[str, ...], verbose: bool) -> 
         if name == "ophion":
             least = dict(enumerate(figures))
             held &= "mpy" not in kinds or figures[0] <= LIMIT_PERCENT
-        elif name in PEERS:
-            held &= all(least[i] < value for i, value in enumerate(figures))
-    print(f"\nThe slowest of ours, made and applied once, scaled to 300 KiB: {slowest:.1f} s")
+        elif name in PEERS and "mpy" in kinds:
+            held &= all(least[i] < figures[i] for i in (0, 1))
+    print("\nSeconds of processor to make ours and apply it once, scaled to 300 KiB: ", end="")
+    print(f"median {statistics.median(seconds):.1f}, most {max(seconds):.1f}")
     return held
 
 

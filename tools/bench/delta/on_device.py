@@ -21,6 +21,7 @@ FILES = (
     "core/__init__.py",
     "core/delta.py",
     "core/delta_model.py",
+    "core/delta_tables.py",
     "core/delta_viper.py",
 )
 LIVE_LIMIT = 34 * 1024
