@@ -83,6 +83,9 @@ def test_damage_is_refused_and_the_next_packet_is_whole():
         ([b"\x06\x09" + binascii.b2a_base64(b"\x00\x01ab")], "1 bytes"),
         ([b"\x06\x09" + binascii.b2a_base64(b"\xff\xff" + bytes(20))], "65535"),
         ([long], "more bytes"),
+        ([b"\x06\x09" + binascii.b2a_base64(b"\x00\x40" + bytes(220))], "too long"),
+        ([good[0][:20] + b"*" + good[0][21:]], "not base64"),
+        ([good[0][:-2] + b"\n"], "not base64"),
         ([good[0], good[0].replace(b"\x06\x09", b"\x04\x14")], "more bytes"),
     )
     for pieces, why in bad:

@@ -4,22 +4,52 @@ A packet goes out as u16 length, packet, CRC-16, all big-endian; the length coun
 cut into lines, the first one marked 06 09, the others 04 14.
 """
 
+import array
 import binascii
 
 from ophion_boot.compat import const
 from ophion_boot.fmt import FormatError
-from ophion_boot.fmt.quick import copy
 from ophion_boot.fmt.quick import crc16 as _crc16
+from ophion_boot.fmt.quick import unbase64
 
 _FIRST = b"\x06\x09"
 _NEXT = b"\x04\x14"
 _LINE_BYTES = const(93)  # of packet in a line of 127: markers, 124 characters, newline
 _CRC_BYTES = const(2)
+_FIRST_MARK = const(0x0609)
+_NEXT_MARK = const(0x0414)
+_NEWLINE = const(10)
+_RETURN = const(13)
+
+
+def _crc_table() -> array.array:
+    """What each value of the upper byte leaves: polynomial 0x1021."""
+    table = array.array("H", bytes(512))
+    for x in range(256):
+        low = x ^ x >> 4
+        table[x] = (low << 12 ^ low << 5 ^ low) & 0xFFFF
+    return table
+
+
+CRC_TABLE = _crc_table()
+"""For `quick.crc16`: CRC-16/XMODEM."""
+
+VALUES = (
+    b"@" * 43
+    + b"\x3e@@@\x3f"
+    + bytes(range(52, 62))
+    + b"@" * 7
+    + bytes(range(26))
+    + b"@" * 6
+    + bytes(range(26, 52))
+    + b"@" * 133
+)
+"""For `quick.unbase64`: the value of each character, 64 for what is none."""
 
 
 def crc16(data: bytes | bytearray | memoryview) -> int:
     """CRC-16/XMODEM of `data`."""
-    return _crc16(data, 0, len(data))
+    return _crc16(data, 0, len(data), CRC_TABLE)
 
 
 def lines(packet: bytes | memoryview) -> list[bytes]:
@@ -38,7 +68,8 @@ class Reassembly:
     """Packets of up to `size` bytes out of lines."""
 
     def __init__(self, size: int) -> None:
-        self._body = bytearray(2 + size + _CRC_BYTES)
+        self._most = 2 + size + _CRC_BYTES
+        self._body = bytearray(self._most + _LINE_BYTES)
         self._view = self._lent = memoryview(self._body)
         self._have = 0
         self._want = 0
@@ -49,33 +80,40 @@ class Reassembly:
         Other text is passed over. Raises FormatError for a packet that is too long or damaged; the
         lines that belong to it are passed over, too.
         """
-        first = line.startswith(_FIRST)
-        if first:
+        size = len(line)
+        mark = line[0] << 8 | line[1] if size > 1 else 0
+        if mark == _FIRST_MARK:
             self._have = self._want = 0
-        elif not self._have or not line.startswith(_NEXT):
+        elif mark != _NEXT_MARK or not self._have:
             return None
-        try:
-            piece = binascii.a2b_base64(line[2:])  # type: ignore[arg-type]
-        except ValueError:
+        if line[size - 1] == _NEWLINE:
+            size -= 1
+        if line[size - 1] == _RETURN:
+            size -= 1
+        have = self._have
+        # What the decoder may write is checked before it does.
+        if have + (size >> 2) * 3 > len(self._body):
+            raise self._lost("a line is too long")
+        count = unbase64(line, 2, size - 2, self._body, have, VALUES)
+        if count < 0:
             raise self._lost("a line is not base64")
-        end = self._have + len(piece)
-        if first:
-            if end < 2:
+        have += count
+        if mark == _FIRST_MARK:
+            if have < 2:
                 raise self._lost("the first line has no length")
-            self._want = 2 + (piece[0] << 8 | piece[1])
-            if not 2 + _CRC_BYTES <= self._want <= len(self._body):
+            self._want = 2 + (self._body[0] << 8 | self._body[1])
+            if not 2 + _CRC_BYTES <= self._want <= self._most:
                 raise self._lost("a packet of %d bytes does not fit" % (self._want - 2))
-        if end > self._want:
+        if have > self._want:
             raise self._lost("more bytes than announced")
-        copy(self._body, piece, self._have, 0, len(piece))
-        self._have = end
-        return self._whole() if end == self._want else None
+        self._have = have
+        return self._whole() if have == self._want else None
 
     def _whole(self) -> memoryview:
         end = self._want - _CRC_BYTES
         body = self._body
         self._have = 0
-        if _crc16(body, 2, end - 2) != body[end] << 8 | body[end + 1]:
+        if _crc16(body, 2, end - 2, CRC_TABLE) != body[end] << 8 | body[end + 1]:
             raise FormatError("SMP console: wrong CRC")
         # One view for packets of one length: who gets it may know it again.
         if len(self._lent) != end - 2:

@@ -1,5 +1,7 @@
 """The functions of `quick` without the viper emitter."""
 
+import binascii
+
 
 def copy(
     to: bytearray | memoryview, source: bytes | bytearray | memoryview, at: int, start: int, size: int
@@ -13,14 +15,32 @@ def blank(buf: bytearray | memoryview, size: int) -> bool:
     return bytes(buf[:size]) == b"\xff" * size
 
 
-def crc16(data: bytes | bytearray | memoryview, start: int, size: int) -> int:
-    """CRC-16/XMODEM of `size` bytes of `data` from `start`: polynomial 0x1021, without a table."""
+def crc16(data: bytes | bytearray | memoryview, start: int, size: int, table) -> int:  # type: ignore[no-untyped-def]
+    """A CRC of 16 bits, beginning with 0, of `size` bytes of `data` from `start`; `table` has what each value
+    of the upper byte leaves (256 numbers)."""
     crc = 0
     for i in range(start, start + size):
-        x = crc >> 8 ^ data[i]
-        x ^= x >> 4
-        crc = (crc << 8 ^ x << 12 ^ x << 5 ^ x) & 0xFFFF
+        crc = (crc << 8 ^ table[crc >> 8 ^ data[i]]) & 0xFFFF
     return crc
+
+
+def unbase64(
+    text: bytes | bytearray | memoryview,
+    start: int,
+    size: int,
+    out: bytearray | memoryview,
+    at: int,
+    table: bytes,
+) -> int:
+    """Decode `size` characters of `text` from `start` (RFC 4648, 4) into `out` from `at`; returns how many
+    bytes that are, -1 when it is not base64. `table` has each character's value, 64 for what is none."""
+    body = bytes(text[start : start + size])
+    pad = 2 if body.endswith(b"==") else 1 if body.endswith(b"=") else 0
+    if size & 3 or any([table[c] > 63 for c in body[: size - pad]]):
+        return -1
+    piece = binascii.a2b_base64(body)
+    out[at : at + len(piece)] = piece
+    return len(piece)
 
 
 def find_chunk(packet: bytes | memoryview, size: int, found) -> int:  # type: ignore[no-untyped-def]

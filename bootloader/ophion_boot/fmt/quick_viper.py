@@ -61,16 +61,43 @@ def blank(buf: ptr8, size: int) -> bool:
 
 
 @micropython.viper
-def crc16(data: ptr8, crc: int, size: int) -> int:
+def crc16(data: ptr8, crc: int, size: int, table: ptr16) -> int:
     data = ptr8(int(data) + crc)
     end = int(data) + size
     crc = 0
     while int(data) < end:
-        crc ^= data[0] << 8
-        crc ^= crc >> 4 & 0x0F00
-        crc = (crc << 8 ^ (crc & 0xFF00) << 4 ^ crc >> 3 & 0x1FE0 ^ crc >> 8) & 0xFFFF
+        crc = (crc << 8 ^ table[crc >> 8 ^ data[0]]) & 0xFFFF
         data = ptr8(int(data) + 1)
     return crc
+
+
+@micropython.viper
+def unbase64(text: ptr8, word: int, size: int, out: ptr8, at: int, table: ptr8) -> int:
+    text = ptr8(int(text) + word)
+    end = int(text) + size
+    out = ptr8(int(out) + at)
+    at = int(out)
+    if size & 3:
+        return -1
+    while int(text) < end:
+        word = table[text[0]] << 24 | table[text[1]] << 16 | table[text[2]] << 8 | table[text[3]]
+        if word & 0x40404040:
+            # Not a character of the alphabet: only padding at the end is right.
+            if int(text) + 4 != end or word & 0x40400000 or text[3] != 0x3D:
+                return -1
+            out[0] = word >> 22 | word >> 20 & 3
+            if text[2] == 0x3D:
+                return int(out) + 1 - at
+            if word & 0x4000:
+                return -1
+            out[1] = word >> 12 & 0xF0 | word >> 10 & 15
+            return int(out) + 2 - at
+        out[0] = word >> 22 | word >> 20 & 3
+        out[1] = word >> 12 & 0xF0 | word >> 10 & 15
+        out[2] = word >> 2 & 0xC0 | word & 63
+        out = ptr8(int(out) + 3)
+        text = ptr8(int(text) + 4)
+    return int(out) - at
 
 
 @micropython.viper
