@@ -34,9 +34,10 @@ powercut: $(STAMP) ## Cut power at every flash operation of every strategy (ARGS
 	$(PYTHON) tools/powercut $(ARGS)
 
 .PHONY: bench
-bench: $(STAMP) ## Count the erases of updates, beside MCUboot's, and what a boot costs
+bench: $(STAMP) ## Count the erases of updates, beside MCUboot's, what a boot costs, and how fast uploads are
 	$(PYTHON) tools/bench/erases.py
 	$(PYTHON) tools/bench/boot.py
+	$(PYTHON) tools/bench/link
 
 .PHONY: qemu
 qemu: $(STAMP) ## Build MicroPython for QEMU's RISC-V machine, once (tools/qemu)

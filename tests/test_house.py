@@ -50,6 +50,7 @@ MAY_IMPORT = {
     "ophion.keys": ("ophion.keys", *_HELPERS, "ophion_boot.fmt"),
     "ophion.sign": ("ophion.sign", "ophion.keys", *_HELPERS, "ophion_boot.fmt"),
     "ophion.package": ("ophion.package", "ophion.keys.public", *_HELPERS, *_CORE),
+    "ophion.delta": ("ophion.delta", "ophion.package", *_HELPERS, *_CORE),
     "ophion.push": (
         "ophion.push",
         "ophion.package",

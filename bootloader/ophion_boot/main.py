@@ -166,6 +166,10 @@ def _board(port: str):  # type: ignore[no-untyped-def]
         from ophion_boot.port.qemu import Board
 
         return Board
+    if port == "esp32":
+        from ophion_boot.port.esp32 import Board  # type: ignore[assignment]
+
+        return Board
     from ophion_boot.port.unix import Board  # type: ignore[assignment]
 
     return Board

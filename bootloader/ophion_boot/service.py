@@ -92,11 +92,12 @@ def _components(device) -> list[Component]:  # type: ignore[no-untyped-def]
 
 def _access(device):  # type: ignore[no-untyped-def]
     """Who may do what; None on a board that is open to everybody."""
-    policy = device.layout["access"]
+    layout = device.layout
+    policy = layout["access"]
     if policy["mode"] != "open":
         from ophion_boot.core.access import Access
 
-        return Access(policy, device.layout["name"], device.board.uid(), device.board.entropy, time)
+        return Access(policy, lambda: layout["name"], device.board.uid(), device.board.entropy, time)
     return None
 
 

@@ -5,7 +5,8 @@
     |-- InputError               exit 3   a file given is missing, damaged or not what it should be
     |   |-- ImageError                    not a well-formed image
     |   |-- KeyFileError                  not a usable key, wrong passphrase, or a published sample key
-    |   `-- BuildError                    an application folder that cannot become a payload
+    |   |-- BuildError                    an application folder that cannot become a payload
+    |   `-- PatchError                    not a delta patch, damaged, or for another image
     |-- DeviceNotFound           exit 4   no device of that name or address answered
     |-- RefusedError             exit 5   the device understood the request and said no
     |   `-- RevertedError                 the device tried the new image and went back
@@ -58,6 +59,10 @@ class KeyFileError(InputError):
 
 class BuildError(InputError):
     """An application folder that cannot be built."""
+
+
+class PatchError(InputError):
+    """A delta patch that cannot be made or applied."""
 
 
 class DeviceNotFound(OphionError):

@@ -9,7 +9,7 @@ from ophion.push import Confirmed, Link, Resumed, push
 
 NAME = "e2e-device"
 INTERRUPTIONS = 12
-SECOND_RUNTIME = "Loaded app from partition at offset 0x200000"
+SECOND_RUNTIME = "Loaded app from partition at offset 0x240000"
 FIRST_OPS, LAST_OPS = 6, 60
 """A cut at one of these flash operations after power-on falls into the upload: a boot writes less."""
 

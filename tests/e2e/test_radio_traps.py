@@ -26,7 +26,7 @@ import bluetooth, ophion_app, ophion_sim
 from ophion_boot import main as boot
 
 def server():
-    return ophion_app._server
+    return ophion_app._service[0] if ophion_app._service else None
 
 async def connected():
     while not (server() and server().connected()):

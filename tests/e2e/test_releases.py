@@ -7,7 +7,7 @@ from ophion.errors import RefusedError, RevertedError
 from ophion.push import Link, PushOptions, Uploaded, push
 
 NAME = "e2e-device"
-_RUNTIME_AT = {"ota_0": "0x180000", "ota_1": "0x200000"}
+_RUNTIME_AT = {"ota_0": "0x180000", "ota_1": "0x240000"}
 _BROKEN = b"raise RuntimeError('the runtime of 1.1.0 is broken')\n"
 _CRASHING = 'print("starts")\nraise RuntimeError("no sensor")\n'
 

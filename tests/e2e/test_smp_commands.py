@@ -200,3 +200,27 @@ async def test_the_mode_of_each_strategy(bench, board, mode):
         answer = await asyncio.wait_for(transport.send_and_receive(request), 10)
         assert decode_map(bytes(answer[8:])) == {"mode": mode}
         await transport.disconnect()
+
+
+async def test_the_command_line_counts_and_sets(bench, capsys):
+    def ophion(*words):
+        from ophion.cli.app import run
+
+        code = run(["device", *words])
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    async with bench.device(bench.image("1.0.0").image, board_layout("sim")) as sim:
+        await sim.wait_console("e2e 1.0.0")
+        for words, code, text in (
+            (("counters", "--ble", NAME), 0, "connections"),
+            (("set", "name", "barn", "--ble", NAME), 0, "name is barn"),
+            (("set", "period_s", "7200", "--ble", "barn"), 0, "period_s is 7200"),
+            (("set", "period_s", "60", "--ble", "barn"), 5, "3600"),
+            (("set", "period_s", "soon", "--ble", "barn"), 2, "not a number of seconds"),
+            (("set", "colour", "red", "--ble", "barn"), 2, "no setting is called 'colour'"),
+            (("set", "name", "", "--ble", "barn"), 0, "name is as its layout says"),
+            (("counters", "--json", "--ble", NAME), 0, '"events"'),
+        ):
+            got, said = await asyncio.to_thread(ophion, *words)
+            assert got == code and text in said, (words, said)

@@ -60,7 +60,8 @@ def test_a_header_with_room_repeats_the_claims(workshop, tool):
     image = sign(b"payload", parse_version("1.0.0"), workshop.signer, options)
     seen = early_claims(image[:100], 0x80)
     assert (seen.counter, seen.hardware, seen.runtime) == (3, ["board-1"], (1, 25, 0))
-    assert image[32 + 31 : 0x80] == b"\xff" * (0x80 - 63)
+    assert seen.signer == workshop.public.keyhash
+    assert image[32 + 31 + 36 : 0x80] == b"\xff" * (0x80 - 99)
     assert early_claims(image[:40], 0x80) is None, "a chunk that ends before tells nothing"
     verify_image(parse_image(image), [workshop.public], hardware="board-1")
     with pytest.raises(VerificationFailed, match="image for hardware board-1, this is board-2"):
@@ -68,6 +69,15 @@ def test_a_header_with_room_repeats_the_claims(workshop, tool):
     path = workshop.folder / "early.bin"
     path.write_bytes(image)
     assert "correctly validated" in tool("imgtool", "verify", "-k", workshop.pub, path).stdout
+
+
+def test_a_header_with_little_room_leaves_the_key_out(workshop):
+    tlvs = claim_tlvs(hardware=["board-1"])
+    for header_size, whole in ((32 + 4 + 11 + 36, True), (32 + 4 + 11 + 35, False)):
+        options = SignOptions(header_size=header_size, custom_tlvs=tlvs)
+        image = sign(b"payload", parse_version("1.0.0"), workshop.signer, options)
+        seen = early_claims(image, header_size)
+        assert seen.hardware == ["board-1"] and bool(seen.signer) == whole
 
 
 def test_a_header_without_room_or_claims_is_imgtools(workshop):

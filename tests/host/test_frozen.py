@@ -42,6 +42,10 @@ def test_what_every_board_has():
     assert all(has(files, "crypto/edwards_vm", "port/console"))
 
 
+def test_the_simulator_has_the_arithmetic_for_firmware_without_viper():
+    assert all(has(frozen("sim"), "crypto/edwards", "crypto/sha512_plain", "crypto/edwards_vm", "port/ble"))
+
+
 def test_the_verifiers_are_those_of_the_keys(vectors):
     assert has(frozen("qemu", []), "crypto/ed25519", "crypto/p256", "crypto/rsa") == [False] * 3
     assert has(frozen("qemu"), "crypto/ed25519", "crypto/p256", "crypto/rsa") == [True, False, False]

@@ -54,6 +54,9 @@ async def test_never_for_a_device_of_another_name(operator):
     for address in ("C0:11:22:33:44:55", "12345678-1234-1234-1234-123456789abc"):
         link = Device(address, state(name="safe"), TokenResponse(who="operator"))
         assert await show_token(link, operator) == "operator"
+    for wire in ("udp:10.0.0.7:1337", "serial:/dev/ttyACM0", "raw:/dev/ttyACM0"):
+        link = Device(wire, state(name="safe"), TokenResponse(who="operator"))
+        assert await show_token(link, operator) == "operator"
     link = Device("a-b-c-d-e", state(name="safe"))
     with pytest.raises(RefusedError):
         await show_token(link, operator)

@@ -68,7 +68,7 @@ def test_the_verb_refuses_a_board_without_app_partitions(tmp_path, cli):
             "offset = 0x002000, size = 0x001000",
             "areas.otadata is not two",
         ),
-        ("offset = 0x200000, size = 0x080000", "offset = 0x200000, size = 0x040000", "are not of one size"),
+        ("offset = 0x240000, size = 0x0c0000", "offset = 0x240000, size = 0x040000", "are not of one size"),
     ],
 )
 def test_layouts_that_cannot_hold_a_runtime(tmp_path, old, new, said):

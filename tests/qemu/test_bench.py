@@ -45,10 +45,30 @@ def test_three_times_the_image_takes_three_times_the_hash(bench_qemu):
     assert large["verify"] > small["verify"]
 
 
-# Issue 6 wants at most 90 KB of frozen code: not held. It was 89,264 bytes before uploads resumed and got
-# faster, and SMP got settings, clock and counters; now it is 106,916, and 102,168 without these groups. This
-# keeps it from growing unseen.
-FROZEN_MAX = 107_000
+def test_what_a_packet_of_an_upload_may_take(bench_qemu):
+    found = bench_qemu.measure(32)
+    assert 20_000 < found["chunk"] <= 40_000
+    # One that enters a sector looks whether that is blank; the rest is what the heap looks like.
+    assert found["chunk"] < found["chunk_most"] <= 120_000
+    assert found["left"] == 0, "it left something on the heap"
+    assert found["radio"] > found["chunk"] and found["upload"] > found["chunk"]
+    # Over the 100,000 that were asked for: this keeps it from growing.
+    assert found["chunk"] < found["console"] <= 190_000
+    assert [line.split(":")[0] for line in bench_qemu.broken(found)] == ["console"]
+
+
+def test_recovery_can_be_reached_soon_after_a_reset_when_nothing_boots(bench_qemu):
+    found = bench_qemu.recovery(200)
+    assert 10_000_000 < found["recovery_empty"] < found["recovery_bad"]
+    assert bench_qemu.broken(found) == []
+    limit = bench_qemu.LIMITS["recovery_bad"]
+    assert limit * bench_qemu.CYCLES / bench_qemu.CLOCK_HZ <= 1.5
+    assert "recovery_bad: " in bench_qemu.broken({"recovery_bad": limit + 1})[0]
+
+
+# Issue 6 wants at most 90 KB of frozen code: not held. It was 87,408 bytes before uploads resumed and got
+# faster, and SMP got settings, clock and counters; now it is 105,356. This keeps it from growing unseen.
+FROZEN_MAX = 105_500
 # Issue 6: at most 45 KB of heap when the application starts.
 HEAP_MAX = 45 * 1024
 

@@ -50,7 +50,7 @@ class Door:
         self.asked = 0
         self.steady = False
         policy = {"mode": mode, "operators": [self.keys[kind] for kind in operators], "passkey": passkey}
-        self.access = Access(policy, name, uid, self.entropy, self.clock)
+        self.access = Access(policy, lambda: name, uid, self.entropy, self.clock)
 
     def entropy(self, count):
         """The vectors' secret the first time, then others; always that one while `steady`."""

@@ -8,6 +8,7 @@ import gc
 import hashlib
 
 import rig as rigs
+from ophion_boot.core.access import Access
 from ophion_boot.core.inbox import Inbox
 from ophion_boot.core.receive import Upload
 from ophion_boot.core.settings import Settings
@@ -19,9 +20,10 @@ from ophion_boot.core.smp_session import Session
 from ophion_boot.core.smp_settings import SettingsGroup
 from ophion_boot.core.smp_stat import StatGroup
 from ophion_boot.fmt.cbor import decode_map, encode
+from ophion_boot.fmt.key import from_raw
 from ophion_boot.fmt.smp import pack_request
 from ophion_boot.fmt.stream import Stream
-from support import SECTOR, image
+from support import SECTOR, image, vector_keys
 
 BUF = 2475
 NAMES = ("four", "one", "two", "six")
@@ -71,6 +73,8 @@ COMMANDS = (
     (False, 64, 5),
     (False, 64, 10),
     (True, 64, 10),
+    (False, 64, 20),
+    (True, 64, 20),
     (True, 8, 0),
     (False, 63, 0),
 )
@@ -93,10 +97,35 @@ class Random:
         return bytes([self.below(256) for _ in range(count)])
 
 
-class Device:
-    """A running image, and the whole SMP service over it; `boot` restarts it."""
+class Clock:
+    """Time goes on by a second whenever somebody looks."""
 
     def __init__(self):
+        self.now = 0
+
+    def ticks_ms(self):
+        self.now += 1000
+        return self.now
+
+    def ticks_diff(self, a, b):
+        return a - b
+
+    def ticks_add(self, a, b):
+        return a + b
+
+
+class Device:
+    """A running image, and the whole SMP service over it; `boot` restarts it.
+
+    With `guarded` only an operator may do more than look (SPEC.md 11), and nobody here is one.
+    """
+
+    def __init__(self, guarded=False):
+        self.access = None
+        if guarded:
+            random = Random(1)
+            policy = {"mode": "token", "passkey": "none", "operators": [from_raw(vector_keys()[0][1])]}
+            self.access = Access(policy, lambda: "fuzz", b"123456", random.bytes, Clock())
         self.rig = rigs.Rig(trials=3)
         self.rig.flash_primary(image(NAMES[0]))
         self.images = [image(name) for name in NAMES]
@@ -132,7 +161,7 @@ class Device:
                 {3: lambda: {"counters": {}}, 5: lambda: {"bases": self.group.bases()}},
             ),
         }
-        self.session = Session(groups, BUF, lambda why: rig.log.add("refused", "", why))
+        self.session = Session(groups, BUF, lambda why: rig.log.add("refused", "", why), self.access)
 
     def clock(self, value=None):
         if value is None:
@@ -150,18 +179,22 @@ class Fuzz:
 
     def __init__(self, seed, device=None):
         self.random = Random(seed)
-        self.device = device or Device()
+        # Every fourth seed is for a device that knows nobody.
+        self.device = device or Device(guarded=seed % 4 == 0)
         self.requests = self.answers = self.uploads = self.installs = 0
         self.reached = set()
         self._sending = None
 
     def run(self, rounds):
         """So many rounds: a request or two and their answers, then a look at the running image."""
+        ops = self.device.rig.flash.ops
         for _ in range(rounds):
             for _ in range(1 + self.random.below(2)):
                 self._round()
             self._drain()
             assert self.device.rig.primary_is(self.device.running[0]), "the running image was changed"
+            guarded = self.device.access is not None
+            assert not guarded or self.device.rig.flash.ops == ops, "a stranger changed something"
         before = self.device.running
         self.device.boot()
         self.installs += self.device.running != before
@@ -184,6 +217,7 @@ class Fuzz:
             self._fragments(data)
         if r.below(6) == 0:
             self.device.inbox.reset_partial()  # silence, or a disconnect
+            self.device.session.closed(r.below(2))
         if r.below(2):
             self.device.session.idle()
         self.requests += 1
@@ -351,7 +385,7 @@ class Fuzz:
         for byte in data:
             packet = self.device.stream.take(byte)
             if packet is not None:
-                self._check(bytes(packet), self.device.session.handle(packet))
+                self._check(bytes(packet), self.device.session.handle(packet, "wire"))
         if self.random.below(3) == 0:
             self.device.stream.reset()
 
@@ -362,7 +396,7 @@ class Fuzz:
         while inbox.waiting():
             request = bytes(inbox.take())
             try:
-                answer = self.device.session.handle(memoryview(request))
+                answer = self.device.session.handle(memoryview(request), inbox.tag())
             finally:
                 inbox.release()
             self._check(request, answer)

@@ -47,6 +47,16 @@ def test_every_length_comes_back():
         assert bytes(feed(reassembly, pieces)) == packet
 
 
+def test_a_view_goes_out_as_its_bytes_do_and_packets_of_one_length_come_in_the_same_view():
+    packet = bytes(range(120))
+    assert lines(memoryview(packet)) == lines(packet)
+    reassembly = Reassembly(300)
+    first = feed(reassembly, lines(packet))
+    second = feed(reassembly, lines(bytes(reversed(packet))))
+    assert first is second and bytes(second) == bytes(reversed(packet))
+    assert bytes(feed(reassembly, lines(packet[:50]))) == packet[:50]
+
+
 def test_other_text_between_the_lines_is_passed_over():
     packet = bytes(200)
     first, second, third = lines(packet)
@@ -87,3 +97,8 @@ def test_damage_is_refused_and_the_next_packet_is_whole():
 def test_a_packet_of_more_than_the_buffer_is_refused():
     pieces = lines(bytes(101))
     assert "103 bytes" in raises(FormatError, Reassembly(100).line, pieces[0])
+
+
+def test_a_view_goes_out_as_its_bytes_do():
+    packet = bytes(range(200))
+    assert lines(memoryview(packet)) == lines(packet)

@@ -8,14 +8,14 @@ from ophion_boot.core.receive import Upload
 from ophion_boot.core.smp_image import Component, ImageGroup
 from ophion_boot.core.smp_ophion import OphionGroup
 from ophion_boot.core.smp_os import OsGroup
-from ophion_boot.core.smp_session import Session
+from ophion_boot.core.smp_session import Session, SmpError
 from ophion_boot.core.trust import Proof, Trust
 from ophion_boot.core.trust_rules import Device
 from ophion_boot.fmt.cbor import decode_map, encode
 from ophion_boot.fmt.claims import Claims
 from ophion_boot.fmt.smp import pack_request
 from rig import Rig
-from support import SECTOR, image, read_json, vector_keys
+from support import SECTOR, image, raises, read_json, vector_keys
 
 BUF = 2475
 MAX = 7 * SECTOR
@@ -27,6 +27,8 @@ class Server:
 
     With `recovery` what is in the primary slot does not run, though it may boot.
     """
+
+    recovery = False
 
     def __init__(self, running="four", version=1, recovery=False):
         self.rig = Rig(trials=3)
@@ -268,6 +270,9 @@ def test_claims_in_the_header_are_looked_at_before_the_first_erase():
         ([(0x1AE, b"1")], 22, "0x01ae is not known"),
         ([(0x50, counter), (0x50, counter)], 22, "stands twice"),
         ([(0xA0, b"x" * 100)], 22, "run over it"),
+        ([(0x1A4, vector_keys()[0][0])], None, ""),
+        ([(0x1A4, b"k" * 32)], 22, "signed by an unknown key (key hash 6b6b6b6b...)"),
+        ([(0x1A4, b"k" * 31)], 22, "key hash is 31 bytes, not 32"),
     )
     for entries, rc, reason in rows:
         server = Server()
@@ -418,3 +423,33 @@ def test_no_response_is_larger_than_the_buffer():
     assert server.ask(True, 0, 0, {"d": text}) == {"r": text}
     server.session._buf_size = 200
     assert server.ask(True, 0, 0, {"d": "y" * 300})["rc"] == 7
+
+
+def test_an_upload_is_counted_once_and_asked_for_until_something_else_is():
+    server = Server()
+    data = image("two")
+    server.upload(data)
+    assert server.group.uploads == 1 and server.group.uploaded is not None
+    server.ask(True, 1, 0, {"hash": server.images()[1]["hash"], "confirm": False})
+    assert server.group.uploaded is None
+    server.ask(True, 1, 1, {"off": len(data) - 100, "data": data[-100:]})
+    assert server.group.uploads == 1 and server.group.uploaded is None, "a chunk that came twice"
+    server.ask(True, 1, 5, {})
+    server.upload(data, sha=b"\1" * 32)
+    assert server.group.uploads == 1 and server.group.uploaded is None, "damaged on its way"
+
+
+def test_what_was_uploaded_is_tried_when_it_verifies():
+    server = Server()
+    server.upload(image("two"))
+    server.group.try_uploaded()
+    assert server.images()[1]["pending"]
+    server.group.try_uploaded()
+    server.ask(True, 1, 5, {})
+    bad = bytearray(image("six"))
+    bad[9000] ^= 1
+    server.upload(bytes(bad))
+    assert "SHA-256" in raises(SmpError, server.group.try_uploaded)
+    assert not server.images()[1]["pending"]
+    server.boot()
+    assert server.images()[0]["version"] == "4.0.0"

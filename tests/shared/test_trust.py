@@ -9,7 +9,7 @@ from ophion_boot.core.trust_cell import ISSUERS_MAX, REVOKED_MAX, TrustCell
 from ophion_boot.core.trust_rules import Device
 from ophion_boot.core.verify import Verifier, VerifyError
 from ophion_boot.fmt.cbor import decode_map, encode
-from ophion_boot.fmt.key import key_hash
+from ophion_boot.fmt.key import from_raw, key_hash
 from ophion_boot.fmt.statement import parse_chain
 from support import SECTOR, Cells, raises, read_file, vector_keys
 from test_bad_vectors import RUNTIME, content, frozen_roots, image_area
@@ -331,3 +331,12 @@ def test_cells_that_cannot_be_written_are_told_and_stop_nothing():
     assert "cannot be kept" in phone.verifier.confirmed(image)
     assert phone.trust.state()["images"][0]["counter"] == 7, "until the next reset it counts"
     raises(OSError, phone.trust.deliver, content("good-signing-2.chain"))
+
+
+def test_a_key_that_a_header_names_is_refused_only_when_nothing_can_vouch_for_it():
+    known, key = vector_keys()[0]
+    plain = Trust(vector_keys())
+    assert plain.foresee(known).key == from_raw(key) and plain.foresee(b"").key == b""
+    said = "signed by an unknown key (key hash 6b6b6b6b...)"
+    assert raises(TrustError, plain.foresee, b"k" * 32) == said
+    assert Trust(vector_keys(), frozen_roots()).foresee(b"k" * 32).key == b"", "a chain may come"

@@ -7,7 +7,7 @@ import ophion.sim
 from ophion.sim.stage import stand_ins
 
 CHIP = {"start.py", "ophion_sim.py", "ophion_messages.py", "nor.py"}
-CHIP |= {"machine.py", "bluetooth.py", "time.py", "select.py", "esp32.py", "idf.py"}
+CHIP |= {"machine.py", "bluetooth.py", "time.py", "select.py", "esp32.py", "idf.py", "nvs_pages.py"}
 
 
 def test_the_chip_is_staged_whole_and_alone():

@@ -35,7 +35,6 @@ CYCLES = 1.8
 when their scripts are counted here, 90 million instructions a second. Nothing was measured on a chip."""
 LIMITS = {
     "chunk": 40_000,
-    "chunk_most": 40_000,
     "console": 100_000,
     "left": 0,
     "recovery_empty": int(1.5 * CLOCK_HZ / CYCLES),

@@ -32,7 +32,7 @@ _SHARED = "native code, tables, names and texts"
 
 def typical() -> Layout:
     """The board that the limits are for."""
-    return load_layout(board_layout("qemu"))
+    return load_layout(board_layout("esp32c3"))
 
 
 def everything(layout: Layout) -> Layout:
@@ -59,6 +59,7 @@ def by_module(layout: Layout, roots: bool = True) -> dict[str, int]:
     for _, size, name in re.findall(r"^(\w+) (\w+) \w (\w+)$", done.stdout, re.M):
         found[_module(name, places)] += int(size, 16)
     del found[""]
+    del found[_SHARED]
     found[_SHARED] = frozen_bytes(layout, roots) - sum(found.values())
     return dict(found)
 

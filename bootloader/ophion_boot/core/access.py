@@ -46,6 +46,7 @@ _REASONS = {PAIRED: "pair with this device first", TOKEN: "this needs the token 
 _EACCESSDENIED = const(11)
 _LINKS_MAX = const(8)
 _WRONG_MAX = const(3)
+_ANSWER_MS = const(300)
 _STRANGER_MS = const(60_000)
 _IDLE_MS = const(300_000)
 _KEY_BYTES = const(16)  # of an encrypted link: the longest that there are
@@ -79,12 +80,12 @@ class _Link:
 class Access:
     """Keeps who is on each link. A link is anything hashable that is used for one peer at a time.
 
-    `policy` is the layout's `access`; `name` and `uid` (bytes) tell this device from others; `entropy(n)`
+    `policy` is the layout's `access`; `name()` and `uid` (bytes) tell this device from others; `entropy(n)`
     returns n bytes that nobody can guess; `clock` is as for Sanity. `secured` and `forget` may be called from
     a radio's handler.
     """
 
-    def __init__(self, policy: dict, name: str, uid: bytes, entropy, clock) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, policy: dict, name, uid: bytes, entropy, clock) -> None:  # type: ignore[no-untyped-def]
         self.mode = policy["mode"]
         self._mitm = policy["passkey"] != "none"
         self._clock = clock
@@ -110,7 +111,7 @@ class Access:
         """Tell a challenge (read) or take a token (write); raises SmpError."""
         tokens = self._tokens
         if not request.write:
-            answer = {"access": self.mode, "who": self.who(link), "name": self._name, "id": self._uid}
+            answer = {"access": self.mode, "who": self.who(link), "name": self._name(), "id": self._uid}
             if tokens.keys:
                 answer["challenge"] = tokens.challenge(link)
             return answer
@@ -122,11 +123,15 @@ class Access:
         challenge, key, signature = [
             bytes(argument(args, word, blob, required=True)) for word in ("challenge", "key", "sig")
         ]
+        if self.who(link) == OPERATOR:
+            return {"who": OPERATOR}  # the answer was lost, and the token came again
         state = self._of(link)
         try:
             tokens.check(link, challenge, key, signature, state.pause)
         except SmpError:
-            state.wrong = state.pause[1]
+            if state.wrong != state.pause[1]:
+                state.wrong = state.pause[1]
+                state.last = self._clock.ticks_ms()
             raise
         state.operator = True
         state.wrong = 0
@@ -158,11 +163,12 @@ class Access:
     def unwelcome(self, link: object) -> bool:
         """True when a road should end the link: wrong tokens, or a stranger who stays too long."""
         state = self._of(link)
+        now = self._clock.ticks_ms()
         if state.wrong >= _WRONG_MAX:
-            return True
+            # Its answer may still be on the way.
+            return bool(self._clock.ticks_diff(now, state.last) > _ANSWER_MS)
         stranger = self.who(link) == NOBODY or (self.mode == TOKEN and not state.operator)
-        age = self._clock.ticks_diff(self._clock.ticks_ms(), state.since)
-        return stranger and age > _STRANGER_MS
+        return stranger and self._clock.ticks_diff(now, state.since) > _STRANGER_MS
 
     def expire(self) -> None:
         """Forget operators who were silent for long: a wire does not tell that another one took it."""

@@ -43,7 +43,8 @@ class Upload:
     """Writes to where `strategy` stages an update; `buf` (a sector) is lent while a chunk is taken.
 
     `verifier` is asked what header and TLVs say of image `number`; None: nobody is, until it is wanted.
-    With `progress` an upload goes on after a reset. Chunks in the middle allocate nothing.
+    With `progress` an upload goes on after a reset. Chunks in the middle allocate nothing. `done`: that
+    chunk was the last of an image.
     """
 
     def __init__(  # type: ignore[no-untyped-def]
@@ -72,9 +73,11 @@ class Upload:
 
     def close(self) -> None:
         """Forget the upload until the next reset; what is in flash stays there."""
+        self.done = False
         self._size = 0
         self._at = 0
         self._room = 0
+        self._short = 0
         self._marked = 0
         self._erased = 0
         self._ready = 0
@@ -99,6 +102,7 @@ class Upload:
         """
         if offset == 0 and size is not None:
             self._start(size, bytes(sha), data)
+        self.done = False
         if not self._size or offset != self._at:
             return self._answer
         if offset + len(data) > self._size:
@@ -114,9 +118,24 @@ class Upload:
         except (OSError, AreaError, UploadError):
             self.forget()
             raise
-        if self._at - self._marked >= _MARK_BYTES:
-            self._mark()
+        self._mark()
         self._answer["off"] = self._at
+        return self._answer
+
+    def more(self, offset: int, data: bytes | memoryview) -> dict:
+        """As `chunk`, for a chunk that is not the first; short when it has whole units and is not the last.
+
+        Whoever gets an error from it calls `forget`.
+        """
+        end = offset + len(data)
+        if offset != self._at or offset == end or end >= self._short or (offset | end) & self._odd:
+            return self.chunk(offset, data)
+        self._erase_up_to(end)
+        self._area.program(offset, data)
+        self._at = end
+        if end - self._marked >= _MARK_BYTES:
+            self._mark()
+        self._answer["off"] = end
         return self._answer
 
     def wipe(self) -> None:
@@ -155,6 +174,7 @@ class Upload:
         self._size = size
         self._sha = sha
         self._room = min(size, self._strategy.max_image_size)
+        self._short = size if size == self._room else 0
         self._ready = -(-self._room // self._area.sector)
         self._tlvs_at = header.signed_size
         self._at = self._marked = at
@@ -221,13 +241,6 @@ class Upload:
 
     def _write(self, data: bytes | memoryview) -> None:
         """Program `data`, as much of it as the slot has room for."""
-        end = self._at + len(data)
-        if end <= self._room and not (self._at | end) & self._odd:
-            # Whole units, as most clients send them: from where they are.
-            self._erase_up_to(end)
-            self._area.program(self._at, data)
-            self._at = end
-            return
         most = min(len(self._buf) - len(self._tail), self._room - self._at)
         while len(data) > most:
             data = memoryview(data)
@@ -325,6 +338,7 @@ class Upload:
         # A last chunk that is sent again, because its answer was lost, gets the same answer.
         self._at = size
         self._answer = answer
+        self.done = True
         if self._progress:
             self._progress.mark(self._number, size if "match" in answer else 0)
         return answer

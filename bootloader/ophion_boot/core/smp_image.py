@@ -95,7 +95,10 @@ class ImageGroup:
 
     def idle(self) -> bool:
         """Erase a sector ahead; False when there is nothing to do."""
-        return any(component.upload.ahead() for component in self._components)
+        for component in self._components:  # noqa: SIM110  any() would allocate, at every poll
+            if component.upload.ahead():
+                return True
+        return False
 
     def try_uploaded(self) -> None:
         """Ask for a trial of the image that was uploaded last; raises SmpError when it is refused."""
@@ -225,28 +228,38 @@ class ImageGroup:
         data = argument(args, "data", _BYTES, b"")
         if offset == 0:
             _check_kind(component, data)
-        return self.take(offset, data, argument(args, "len", int), argument(args, "sha", _BYTES, b""))
+        return self._put(offset, data, argument(args, "len", int), argument(args, "sha", _BYTES, b""))
 
-    def take(
-        self,
-        offset: int,
-        data: bytes | memoryview,
-        size: int | None = None,
-        sha: bytes | memoryview = b"",
-    ) -> dict:
-        """Answer a chunk of the component that is being sent (Upload.chunk); raises SmpError."""
-        component = self._sending
+    def take(self, offset: int, data: bytes | memoryview) -> dict:
+        """Answer a chunk that is not the first one and says nothing else; what it raises is for `refused`."""
+        upload = self._sending.upload
+        answer = upload.more(offset, data)
+        if upload.done:
+            self._complete(answer)
+        return answer
+
+    def refused(self, error: Exception) -> Exception:
+        """What to answer to an error of `take`."""
+        if isinstance(error, UploadError):
+            return refusal(error.rc, str(error))
+        self._sending.upload.forget()
+        return refusal(_INVALID_HEADER, str(error)) if isinstance(error, AreaError) else error
+
+    def _complete(self, answer: dict) -> None:
+        if answer.get("match", True):
+            self.uploads += 1
+            self.uploaded = self._sending
+
+    def _put(self, offset: int, data: bytes | memoryview, size: int | None, sha: bytes | memoryview) -> dict:
+        upload = self._sending.upload
         try:
-            answer = component.upload.chunk(offset, data, size, sha)
-        except UploadError as e:
-            raise refusal(e.rc, str(e))
-        except AreaError as e:
-            raise refusal(_INVALID_HEADER, str(e))
+            answer = upload.chunk(offset, data, size, sha)
+        except (UploadError, AreaError) as e:
+            raise self.refused(e)
         except StrategyError as e:
             raise refusal(_NO_FREE_SLOT, str(e))
-        if answer["off"] and not component.upload.open() and answer.get("match", True):
-            self.uploads += 1
-            self.uploaded = component
+        if upload.done:
+            self._complete(answer)
         return answer
 
     def _erase(self, args: dict) -> dict:

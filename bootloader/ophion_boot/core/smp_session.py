@@ -86,10 +86,12 @@ class Session:
         `link` is what the road calls its peer, by a name that no other road of the device uses. A road
         that has an end of its links tells `closed`.
         """
-        if self._chunk.find(data):
-            response = self._take(data, link)
-            if response is not None:
-                return response
+        if self._chunk.find(data) and self._chunk.offset and _IMAGE in self._groups:
+            return self._take(data, link)
+        return self._read(data, link)
+
+    def _read(self, data: bytes | memoryview, link: object) -> bytes | None:
+        """The response to a request of any kind."""
         request = self._request
         try:
             request.parse(data)
@@ -100,25 +102,26 @@ class Session:
         self._count(request.group << 8 | request.command)
         return self._encoded(request, self._answer(request, data[HEADER_BYTES:], link))
 
-    def _take(self, packet: bytes | memoryview, link: object) -> bytes | memoryview | None:
-        """The response to the chunk that was found in `packet`; None for the first of an upload."""
-        chunk = self._chunk
-        images = self._groups.get(_IMAGE)
-        if images is None or not chunk.offset:
-            return None
+    def _take(self, packet: bytes | memoryview, link: object) -> bytes | memoryview:
+        """The response to the chunk that was found in `packet`, which is not the first of an upload."""
         self._count(UPLOAD)
         try:
             if self.access:
                 self._request.parse(packet)
                 self.access.check(self._request, link)
-            answer = images.take(chunk.offset, chunk.data)
-        except (SmpError, OSError, ValueError) as e:
-            self._request.parse(packet)
-            answer = self._failed(self._request, e)
+            answer = self._groups[_IMAGE].take(self._chunk.offset, self._chunk.data)
+        except SmpError as e:
+            return self._sorry(packet, e)
+        except (OSError, ValueError) as e:
+            return self._sorry(packet, self._groups[_IMAGE].refused(e))
         if len(answer) == 1 and "off" in answer:
             return self._offset.fill(packet, answer["off"])
         self._request.parse(packet)
         return self._encoded(self._request, answer)
+
+    def _sorry(self, packet: bytes | memoryview, error: Exception) -> bytes:
+        self._request.parse(packet)
+        return self._encoded(self._request, self._failed(self._request, error))
 
     def _count(self, code: int) -> None:
         self.requests += 1

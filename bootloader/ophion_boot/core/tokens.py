@@ -42,7 +42,7 @@ class Tokens:
     `operators` are encoded public keys (fmt/key.py); the rest is as for Access.
     """
 
-    def __init__(self, operators: list, name: str, uid: bytes, entropy, clock) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, operators: list, name, uid: bytes, entropy, clock) -> None:  # type: ignore[no-untyped-def]
         self.keys = {key_hash(key)[:ID_BYTES]: key for key in operators}
         self._name = name
         self._uid = uid
@@ -79,7 +79,7 @@ class Tokens:
             raise SmpError(_EACCESSDENIED, "the key is no operator's here")
         serial = self._serial
         try:
-            check_signature(self.keys[key_id], token_digest(self._name, self._uid, challenge), signature)
+            check_signature(self.keys[key_id], token_digest(self._name(), self._uid, challenge), signature)
         except CryptoError as e:
             _lengthen(pause, _LINK_FIRST_MS, _LINK_MOST_MS, self._clock)
             _lengthen(self._pause, _ALL_FIRST_MS, _ALL_MOST_MS, self._clock)

@@ -77,12 +77,10 @@ class Trust:
 
     def read(self, key_hash: bytes, claims: Claims) -> Proof:
         """The Proof of the key with this hash, its signatures unchecked; raises TrustError."""
-        key = self._keys.get(key_hash)
-        if key is not None:
-            return Proof(key, [], b"")
+        proof = self.foresee(key_hash)
+        if proof.key:
+            return proof
         short = "(key hash %s...)" % key_hash[:4].hex()
-        if not self._sets:
-            raise TrustError("signed by an unknown key " + short)
         if not claims.chain:
             raise TrustError("no chain, and signed by an unknown key " + short)
         chain = _parse(claims.chain)
@@ -91,6 +89,14 @@ class Trust:
         if chain[-1].subject != key_hash:
             raise TrustError("chain: it is for another key than the image's " + short)
         return Proof(chain[-1].key, chain, claims.chain)
+
+    def foresee(self, key_hash: bytes) -> Proof:
+        """The Proof of a key that the device holds; for another, which a chain may vouch for, and for no hash
+        one without a key. Raises TrustError for a key that nothing can vouch for here."""
+        key = self._keys.get(key_hash, b"")
+        if key_hash and not key and not self._sets:
+            raise TrustError("signed by an unknown key (key hash %s...)" % key_hash[:4].hex())
+        return Proof(key, [], b"")
 
     def admit(self, proof: Proof, claims: Claims, digest: bytes, number: int) -> None:
         """Raise TrustError unless the rules of SPEC.md 8.5 let image `number` with this `digest` run."""

@@ -127,7 +127,7 @@ class Verifier:
         try:
             claims = early_claims(data, header.hdr_size)
             if claims is not None:
-                self.trust.admit(Proof(b"", [], b""), claims, b"", number)
+                self.trust.admit(self.trust.foresee(claims.signer), claims, b"", number)
         except TrustError as e:
             raise VerifyError(str(e), e.old)
         except FormatError as e:

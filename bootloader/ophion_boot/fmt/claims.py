@@ -11,6 +11,8 @@ from ophion_boot.fmt import FormatError
 from ophion_boot.fmt.image import parse_tlvs
 
 COUNTER, CHAIN, HARDWARE, RUNTIME = 0x50, 0x01A0, 0x01A1, 0x01A2
+# Only in a header: the hash of the key that signs, which stands behind the payload otherwise.
+SIGNER = 0x01A4
 _OURS = const(0x01A0)
 _OURS_MASK = const(0xFFF0)
 _HARDWARE_MAX = const(64)
@@ -24,7 +26,7 @@ class Claims:
 
     `counter` is its security counter, None without one. `chain` is the bytes of its chain, empty without
     one. `hardware` is a list of hardware ids, empty for any. `runtime` is the least MicroPython version as
-    (major, minor, micro), or None.
+    (major, minor, micro), or None. `signer` is the hash of the signing key when a header says it, else empty.
     """
 
     def __init__(self, protected: list | tuple) -> None:
@@ -33,6 +35,7 @@ class Claims:
         self.chain = b""
         self.hardware: list[str] = []
         self.runtime: tuple | None = None
+        self.signer = b""
         for kind, value in protected:
             if kind == COUNTER:
                 self.counter = struct.unpack("<I", _sized(value, 4, "security counter"))[0]
@@ -61,7 +64,12 @@ def early_claims(data: bytes | memoryview, hdr_size: int) -> Claims | None:
     if EARLY_AT + size > hdr_size:
         raise FormatError("claims in the header: %d bytes run over it" % size)
     area = struct.pack("<HH", _PROTECTED_MAGIC, size) + bytes(data[EARLY_AT + 4 : EARLY_AT + size])
-    return Claims([(kind, area[at : at + length]) for kind, at, length in parse_tlvs(area, True)])
+    found = [(kind, area[at : at + length]) for kind, at, length in parse_tlvs(area, True)]
+    claims = Claims([entry for entry in found if entry[0] != SIGNER])
+    for kind, value in found:
+        if kind == SIGNER:
+            claims.signer = _sized(value, 32, "key hash")
+    return claims
 
 
 def _sized(value: bytes, size: int, name: str) -> bytes:

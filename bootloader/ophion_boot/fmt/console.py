@@ -25,11 +25,12 @@ def crc16(data: bytes | bytearray | memoryview) -> int:
 def lines(packet: bytes | memoryview) -> list[bytes]:
     """`packet` as the lines that go out, newlines included."""
     size = len(packet) + _CRC_BYTES
-    body = size.to_bytes(2, "big") + bytes(packet) + crc16(packet).to_bytes(2, "big")
-    out = []
-    for at in range(0, len(body), _LINE_BYTES):
-        text = binascii.b2a_base64(body[at : at + _LINE_BYTES]).strip()
-        out.append((_NEXT if at else _FIRST) + text + b"\n")
+    # MicroPython joins bytes alone, no views.
+    body = b"".join((size.to_bytes(2, "big"), bytes(packet), crc16(packet).to_bytes(2, "big")))
+    # What MicroPython and CPython make of it ends with a newline.
+    out = [_FIRST + binascii.b2a_base64(body[:_LINE_BYTES])]
+    for at in range(_LINE_BYTES, len(body), _LINE_BYTES):
+        out.append(_NEXT + binascii.b2a_base64(body[at : at + _LINE_BYTES]))
     return out
 
 
@@ -38,7 +39,7 @@ class Reassembly:
 
     def __init__(self, size: int) -> None:
         self._body = bytearray(2 + size + _CRC_BYTES)
-        self._view = memoryview(self._body)
+        self._view = self._lent = memoryview(self._body)
         self._have = 0
         self._want = 0
 
@@ -48,17 +49,17 @@ class Reassembly:
         Other text is passed over. Raises FormatError for a packet that is too long or damaged; the
         lines that belong to it are passed over, too.
         """
-        mark = line[:2]
-        if mark == _FIRST:
+        first = line.startswith(_FIRST)
+        if first:
             self._have = self._want = 0
-        elif mark != _NEXT or not self._have:
+        elif not self._have or not line.startswith(_NEXT):
             return None
         try:
             piece = binascii.a2b_base64(line[2:])  # type: ignore[arg-type]
         except ValueError:
             raise self._lost("a line is not base64")
         end = self._have + len(piece)
-        if mark == _FIRST:
+        if first:
             if end < 2:
                 raise self._lost("the first line has no length")
             self._want = 2 + (piece[0] << 8 | piece[1])
@@ -72,11 +73,14 @@ class Reassembly:
 
     def _whole(self) -> memoryview:
         end = self._want - _CRC_BYTES
-        body = self._view
+        body = self._body
         self._have = 0
         if _crc16(body, 2, end - 2) != body[end] << 8 | body[end + 1]:
             raise FormatError("SMP console: wrong CRC")
-        return body[2:end]
+        # One view for packets of one length: who gets it may know it again.
+        if len(self._lent) != end - 2:
+            self._lent = self._view[2:end]
+        return self._lent
 
     def _lost(self, why: str) -> FormatError:
         self._have = 0

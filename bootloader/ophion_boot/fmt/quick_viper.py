@@ -16,11 +16,18 @@ def copy(to: ptr8, source: ptr8, at: int, start: int, size: int):
     end = int(to) + (size & -8)
     last = int(to) + size
     if not (int(to) | int(source)) & 3:
-        while int(to) < end:
+        words = int(to) + (size & -32)
+        while int(to) < words:
             ptr32(to)[0] = ptr32(source)[0]
             ptr32(to)[1] = ptr32(source)[1]
-            to = ptr8(int(to) + 8)
-            source = ptr8(int(source) + 8)
+            ptr32(to)[2] = ptr32(source)[2]
+            ptr32(to)[3] = ptr32(source)[3]
+            ptr32(to)[4] = ptr32(source)[4]
+            ptr32(to)[5] = ptr32(source)[5]
+            ptr32(to)[6] = ptr32(source)[6]
+            ptr32(to)[7] = ptr32(source)[7]
+            to = ptr8(int(to) + 32)
+            source = ptr8(int(source) + 32)
     while int(to) < end:
         to[0] = source[0]
         to[1] = source[1]

@@ -43,12 +43,14 @@ class Pairing:
         self._failed = 0
         self._locked_at = 0
         self._busy = False
+        self._links = 0
         self.flags = _FLAG_WRITE_ENCRYPTED
         if passkey != "none":
             self.flags |= _FLAG_WRITE_AUTHENTICATED
 
     def configure(self, ble) -> None:  # type: ignore[no-untyped-def]
-        """Say how to pair; the radio is on."""
+        """Say how to pair; the radio is on, and nobody is connected."""
+        self._links = 0
         shows = self._passkey != "none"
         ble.config(bond=True, mitm=shows, le_secure=True, io=_IO_DISPLAY if shows else _IO_NONE)
 
@@ -66,13 +68,18 @@ class Pairing:
                 ble.gap_passkey(connection, action, self._choose())
         elif event == _IRQ_ENCRYPTION_UPDATE:
             connection, encrypted, authenticated, _, key_bytes = data
-            if self._access.secured(connection, encrypted, authenticated, key_bytes):
+            # Which of two links a record is for is not told: then it is for none.
+            if self._access.secured(connection, encrypted, authenticated, key_bytes) and self._links == 1:
                 self._bonds.approve()
             self._count(encrypted)
         elif event == _IRQ_CENTRAL_CONNECT:
             self._ask = data[0]
+            self._links += 1
+            if self._links > 1:
+                self._bonds.settle()
         elif event == _IRQ_CENTRAL_DISCONNECT:
             self._ask = None
+            self._links -= 1
             self._count(not self._busy)
             self._bonds.settle()
         return None

@@ -65,10 +65,12 @@ def frozen_files(
     runtime: Sequence[int] = (0, 0, 0, 0),
     roots: bytes = b"",
     enc_keys: Sequence[tuple[bytes, int, bytes]] = (),
+    simulated: bool = False,
 ) -> dict[str, bytes]:
     """{path: source} of all that is frozen into the firmware of a board, `ophion_layout.py` too.
 
-    The arguments are those of `device_module`. Raises LayoutError, BuildError when the files are missing.
+    The arguments are those of `device_module`. `simulated` firmware runs where there is no viper of 32 bits,
+    whatever the layout's port. Raises LayoutError, BuildError when the files are missing.
     """
     module = device_module(layout, name, keys, runtime, roots, enc_keys)
     algorithms = {algorithm_of(from_raw(key)) for key in (*keys, *layout.access.operators)}
@@ -77,7 +79,7 @@ def frozen_files(
     if layout.key_tables and roots:
         algorithms |= {algorithm_of(s.key) for s in parse_chain(roots) if s.role in (INTERMEDIATE, SIGNING)}
     files = product_files()
-    plain = layout.port == "unix"
+    plain = simulated or layout.port == "unix"
     parts = _parts(layout, algorithms | set(layout.signatures), enc_keys)
     # What sha512 falls back on is imported when it is called.
     more = ["crypto.sha512_plain"] if plain else []

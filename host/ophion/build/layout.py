@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -29,8 +31,9 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-_AREAS = ("state", "user")
-"""Areas that every board has; `areas` of its strategy's class has the names of the others."""
+_AREAS = {"esp32": ("nvs", "user")}
+"""Areas that each board of a port has; `areas` of its strategy's class has the names of the others."""
+_OTHER_AREAS = ("state", "user")
 
 _RUNTIME_AREAS = ("otadata", "ota_0", "ota_1")
 """Areas of a board whose runtime can be updated too: all of them or none."""
@@ -39,7 +42,7 @@ _CLOCK = f"MicroPython's tick counter tells times of up to {_PERIOD_MAX_S} s apa
 _COUNT_MAX = 250
 _PORT_MAX = 65535
 
-PORTS = ("unix", "qemu")
+PORTS = ("unix", "qemu", "esp32")
 """Modules of ophion_boot.port that have a Board; the first one when a layout names none."""
 
 SMP_PARTS = ("os", "stat", "settings")
@@ -47,6 +50,26 @@ SMP_PARTS = ("os", "stat", "settings")
 
 FRAMINGS = ("console", "raw")
 """How SMP packets lie on a UART: lines of base64, or one behind the other."""
+CHIPS = ("esp32", "esp32s3", "esp32c3", "esp32c6")
+"""Chips that `board.chip` may name on the port esp32."""
+
+PARTITIONS = {
+    "nvs": (1, 0x02, "nvs"),
+    "otadata": (1, 0x00, "otadata"),
+    "phy": (1, 0x01, "phy_init"),
+    "factory": (0, 0x00, "factory"),
+    "ota_0": (0, 0x10, "ota_0"),
+    "ota_1": (0, 0x11, "ota_1"),
+    "user": (1, 0x81, "vfs"),
+}
+"""Areas of the port esp32 that are partitions: type, subtype, label (ESP-IDF's, and MicroPython's `vfs`)."""
+
+_ESP_SECTOR = 0x1000
+_ESP_TABLE = range(0x8000, 0x20000, 0x1000)
+_ESP_APP = 0x10000
+_ESP_FLASH = (0x400000, 0x800000, 0x1000000)
+_NVS_LEAST = 0x3000
+_ESP_CIPHER = 16
 
 _NAME_MAX = 29
 """BLE name in a scan response of 31 bytes (Core specification, Supplement part A, 1.2)."""
@@ -125,6 +148,10 @@ class Layout:
     udp: str = ""
     serial: Serial | None = None
     signatures: tuple[int, ...] = ()
+    chip: str = ""
+    table_at: int = 0x8000
+    flash_encrypted: bool = False
+    secure_boot: bool = False
 
     @property
     def has_runtime(self) -> bool:
@@ -175,8 +202,26 @@ def load_layout(path: Path) -> Layout:
         layout = replace(_layout(table), access=read_access(table, path.parent))
         _check(layout)
     except LayoutError as error:
-        raise LayoutError(f"{path}: {error}", error.hint) from error
+        line = _line_of(path.read_text(encoding="utf-8"), str(error))
+        where = f"{path}:{line}" if line else str(path)
+        raise LayoutError(f"{where}: {error}", error.hint) from error
     return layout
+
+
+def _line_of(text: str, reason: str) -> int:
+    """The line of the first entry that `reason` names, or of its section; 0 when it names none."""
+    match = re.search(r"\b(board|flash|update|health|areas)(?:\.(\w+))?", reason)
+    if match is None:
+        return 0
+    section, found = "", 0
+    for number, line in enumerate(text.splitlines(), 1):
+        head = re.match(r"\s*\[(\w+)\]", line)
+        if head:
+            section = head[1]
+            found = number if section == match[1] else found
+        elif section == match[1] and match[2] and re.match(rf"\s*{match[2]}\s*=", line):
+            return number
+    return found
 
 
 def device_module(
@@ -277,6 +322,10 @@ def _layout(table: Mapping[str, Any]) -> Layout:
         udp=_udp(table),
         serial=_serial(table),
         signatures=_signatures(update),
+        chip=_text(board, "board.chip") if "chip" in board else "",
+        table_at=_number(flash, "flash.table_at") if "table_at" in flash else 0x8000,
+        flash_encrypted=_flag(flash, "flash.encrypted", False),
+        secure_boot=_flag(board, "board.secure_boot", False),
     )
 
 
@@ -356,7 +405,7 @@ def _check(layout: Layout) -> None:
         raise LayoutError(f"flash.size {layout.flash_size:#x} is not in whole sectors")
     if len(layout.name.encode()) > _NAME_MAX:
         raise LayoutError(f"board.name is longer than {_NAME_MAX} bytes")
-    for name in (*_AREAS, *strategy_class(layout.strategy).areas):
+    for name in (*_AREAS.get(layout.port, _OTHER_AREAS), *strategy_class(layout.strategy).areas):
         if name not in layout.areas:
             raise LayoutError(f"areas.{name} is missing (update.strategy is {layout.strategy})")
     if layout.encryption and not strategy_class(layout.strategy).takes_encrypted:
@@ -370,8 +419,59 @@ def _check(layout: Layout) -> None:
     _check_smp(layout)
     if layout.max_image_size <= 0:
         raise LayoutError("areas.primary and areas.secondary leave no room for an image")
-    if layout.areas["state"].size != 2 * layout.sector:
+    if layout.port == "esp32":
+        _check_esp32(layout)
+    elif layout.areas["state"].size != 2 * layout.sector:
         raise LayoutError(f"areas.state is not two sectors ({2 * layout.sector:#x} bytes)")
+
+
+def _check_esp32(layout: Layout) -> None:
+    """What ESP-IDF's partition table and MicroPython's partition `romfs` ask for (build/partitions.py)."""
+    if layout.chip not in CHIPS:
+        raise LayoutError(f"board.chip {layout.chip!r} is not one of {', '.join(CHIPS)}")
+    if layout.sector != _ESP_SECTOR:
+        raise LayoutError(f"flash.sector {layout.sector:#x} is not that of this port, {_ESP_SECTOR:#x}")
+    if layout.flash_size not in _ESP_FLASH:
+        raise LayoutError(f"flash.size {layout.flash_size:#x} is not 4, 8 or 16 MB")
+    if layout.table_at not in _ESP_TABLE:
+        raise LayoutError(f"flash.table_at {layout.table_at:#x} is not a sector from 0x8000 to 0x1f000")
+    if layout.flash_encrypted and layout.write_size < _ESP_CIPHER:
+        raise LayoutError(
+            f"flash.write_size {layout.write_size} is below {_ESP_CIPHER}, and flash.encrypted is true"
+        )
+    if (layout.secure_boot or layout.flash_encrypted) and layout.table_at == _ESP_TABLE[0]:
+        raise LayoutError(
+            f"flash.table_at {layout.table_at:#x} leaves no room for a bootloader that checks signatures"
+        )
+    for name, area in layout.areas.items():
+        if name not in (*PARTITIONS, *strategy_class(layout.strategy).areas):
+            raise LayoutError(f"areas.{name} is nothing that this port has")
+        if area.offset < layout.table_at + _ESP_SECTOR:
+            raise LayoutError(
+                f"areas.{name} begins before the end of the partition table at {layout.table_at:#x}"
+            )
+        if PARTITIONS.get(name, (1,))[0] == 0 and area.offset % _ESP_APP:
+            raise LayoutError(f"areas.{name} is an app partition, and not at a multiple of {_ESP_APP:#x}")
+    if layout.areas["nvs"].size < _NVS_LEAST:
+        raise LayoutError(
+            f"areas.nvs has {layout.areas['nvs'].size:#x} bytes, at least {_NVS_LEAST:#x} are needed"
+        )
+    if ("factory" in layout.areas) == layout.has_runtime:
+        raise LayoutError("areas.factory, or areas.otadata, ota_0 and ota_1: where does MicroPython lie?")
+    _check_romfs(layout)
+
+
+def _check_romfs(layout: Layout) -> None:
+    names = strategy_class(layout.strategy).areas
+    for before, name in itertools.pairwise(names):
+        end = layout.areas[before].offset + layout.areas[before].size
+        if layout.areas[name].offset != end:
+            raise LayoutError(
+                f"areas.{name} does not follow areas.{before}, which ends at {end:#x}: they are one partition"
+            )
+    spare = layout.areas["primary"].size + layout.sector
+    if layout.strategy == "swap_offset" and layout.areas["secondary"].size < spare:
+        raise LayoutError(f"areas.secondary has no sector to spare for the swap: {spare:#x} bytes are needed")
 
 
 def _check_areas(layout: Layout) -> None:

@@ -13,7 +13,17 @@ from typing import Any
 
 import typer
 
-from ophion.cli import chain_verbs, demo_verb, device_verbs, image_verbs, key_verbs, push_verbs, sim_verbs
+from ophion.cli import (
+    board_verbs,
+    chain_verbs,
+    delta_verb,
+    demo_verb,
+    device_verbs,
+    image_verbs,
+    key_verbs,
+    push_verbs,
+    sim_verbs,
+)
 from ophion.cli.output import print_error
 from ophion.errors import EXIT_INTERRUPTED, OphionError
 
@@ -36,7 +46,18 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for module in (image_verbs, key_verbs, chain_verbs, push_verbs, device_verbs, sim_verbs, demo_verb):
+    verbs = (
+        image_verbs,
+        delta_verb,
+        key_verbs,
+        chain_verbs,
+        push_verbs,
+        device_verbs,
+        board_verbs,
+        sim_verbs,
+        demo_verb,
+    )
+    for module in verbs:
         module.register(app)
     return app
 

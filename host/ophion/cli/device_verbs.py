@@ -132,6 +132,39 @@ def log(ble: Ble, timeout: Timeout = TIMEOUT_S, radio: Radio = None, as_json: Js
     show(as_json, {"log": value}, text)
 
 
+@device.command("counters")
+@takes_access
+def counters(ble: Ble, timeout: Timeout = TIMEOUT_S, radio: Radio = None, as_json: Json = False) -> None:
+    """Show what the device counts: events for ever, the rest since its last reset."""
+
+    async def work(link: Link) -> dict[str, dict[str, int]]:
+        return await link.counters()
+
+    value = _with_link(ble, timeout, radio, work)
+    rows = [[group, name, str(n)] for group, fields in sorted(value.items()) for name, n in fields.items()]
+    show(as_json, {"counters": value}, table(rows, ["GROUP", "COUNTER", "VALUE"]))
+
+
+@device.command("set")
+@takes_access
+def set_(
+    name: Annotated[str, typer.Argument(metavar="SETTING", help="name, or period_s.")],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="Its value; empty: the layout's own.")],
+    ble: Ble,
+    timeout: Timeout = TIMEOUT_S,
+    radio: Radio = None,
+    as_json: Json = False,
+) -> None:
+    """Change a setting of the device for good: its name, or the seconds between its periodic resets."""
+
+    async def work(link: Link) -> None:
+        await link.set(name, value)
+
+    _with_link(ble, timeout, radio, work)
+    now = f"{value}" if value else "as its layout says"
+    show(as_json, {"device": ble, "setting": name, "value": value}, f"{name} is {now}")
+
+
 @device.command("confirm")
 @takes_access
 def confirm(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ophion.cli import sign_verb
+from ophion.cli import delta_verb, sign_verb
 from ophion.cli.draw import picture
 from ophion.cli.output import Json, show
 from ophion.cli.sign_verb import MaxSize
@@ -57,9 +57,16 @@ def build_payload(
 
 
 def inspect(image: ImageArgument, as_json: Json = False) -> None:
-    """Show what is in an image: header, payload, TLVs, files."""
+    """Show what is in an image: header, payload, TLVs, files. Or what a delta patch needs and makes."""
+    from ophion.delta import describe_patch, is_patch
+    from ophion.files import read_file
     from ophion.package import describe, load_image
 
+    data = read_file(image, "image")
+    if is_patch(data):
+        patch = describe_patch(data)
+        show(as_json, {"patch": str(image), **patch}, delta_verb.patch_picture(str(image), patch))
+        return
     description = describe(load_image(image))
     show(as_json, {"image": str(image), **description}, picture(str(image), description))
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 Passkey = Callable[[], Awaitable[int]]
 """Asked while the device shows its passkey; returns the six digits as a number."""
 
+WIRES = ("udp:", "serial:", "raw:")
+"""How the names of devices begin that are named by where they are."""
+
 _PATIENCE_S = 60.0
 _PAUSE_S = 1.0
 
@@ -84,7 +87,7 @@ async def _state(link: Link) -> AccessResponse | None:
 def _check_name(asked: str, name: str) -> None:
     """A token is for one device: never sign for another than the one that was asked for by name."""
     by_address = MAC_ADDRESS_PATTERN.match(asked) or UUID_PATTERN.match(asked)
-    if not by_address and asked != name:
+    if not by_address and not asked.startswith(WIRES) and asked != name:
         raise RefusedError(
             f"the device that answers as {asked} wants a token for {name!r}",
             "somebody may be between you and the device; name it by its address if this is right",

@@ -34,10 +34,36 @@ class ErrorV2(error.ErrorV2[OphionRc]):
     _GROUP_ID = GROUP
 
 
-class LogEntry(BaseModel):
-    """One event: `n` counts up for ever, `event` is its kind, `reason` the device's words."""
+class _Part(BaseModel):
+    """A map in an answer; what a later device adds is passed over."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class _ReadResponse(message.ReadResponse):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    _GROUP_ID = GROUP
+
+
+class _WriteResponse(message.WriteResponse):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    _GROUP_ID = GROUP
+
+
+class _ReadRequest(message.ReadRequest):
+    _GROUP_ID = GROUP
+    _ErrorV1: ClassVar[Any] = ErrorV1
+    _ErrorV2: ClassVar[Any] = ErrorV2
+
+
+class _WriteRequest(message.WriteRequest):
+    _GROUP_ID = GROUP
+    _ErrorV1: ClassVar[Any] = ErrorV1
+    _ErrorV2: ClassVar[Any] = ErrorV2
+
+
+class LogEntry(_Part):
+    """One event: `n` counts up for ever, `event` is its kind, `reason` the device's words."""
 
     n: int
     event: str
@@ -45,11 +71,9 @@ class LogEntry(BaseModel):
     reason: str = ""
 
 
-class InfoResponse(message.ReadResponse):
+class InfoResponse(_ReadResponse):
     """What the device is."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
-    _GROUP_ID = GROUP
     _COMMAND_ID = 0
 
     name: str
@@ -61,152 +85,121 @@ class InfoResponse(message.ReadResponse):
     access: str = "open"
 
 
-class InfoRead(message.ReadRequest):
+class InfoRead(_ReadRequest):
     """Ask what the device is."""
 
-    _GROUP_ID = GROUP
     _COMMAND_ID = 0
     _Response: ClassVar[Any] = InfoResponse
-    _ErrorV1: ClassVar[Any] = ErrorV1
-    _ErrorV2: ClassVar[Any] = ErrorV2
 
 
-class LogResponse(message.ReadResponse):
+class LogResponse(_ReadResponse):
     """The last events, oldest first."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
-    _GROUP_ID = GROUP
     _COMMAND_ID = 1
 
     log: list[LogEntry]
 
 
-class LogRead(message.ReadRequest):
+class LogRead(_ReadRequest):
     """Ask for the last events."""
 
-    _GROUP_ID = GROUP
     _COMMAND_ID = 1
     _Response: ClassVar[Any] = LogResponse
-    _ErrorV1: ClassVar[Any] = ErrorV1
-    _ErrorV2: ClassVar[Any] = ErrorV2
 
 
-class CountersResponse(message.ReadResponse):
+class CountersResponse(_ReadResponse):
     """Counters by group: "events" for ever, "boot" and "link" since the last reset."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
-    _GROUP_ID = GROUP
     _COMMAND_ID = 3
 
     counters: dict[str, dict[str, int]]
 
 
-class CountersRead(message.ReadRequest):
+class CountersRead(_ReadRequest):
     """Ask for all counters at once."""
 
-    _GROUP_ID = GROUP
     _COMMAND_ID = 3
     _Response: ClassVar[Any] = CountersResponse
-    _ErrorV1: ClassVar[Any] = ErrorV1
-    _ErrorV2: ClassVar[Any] = ErrorV2
 
 
-class BatteryResponse(message.ReadResponse):
+class BatteryResponse(_ReadResponse):
     """What the application says of its battery; None where it has said nothing."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
-    _GROUP_ID = GROUP
+    # Nothing has to be in it: a refusal must not pass for it.
+    model_config = ConfigDict(extra="forbid", frozen=True)
     _COMMAND_ID = 4
 
     percent: int | None = None
     mv: int | None = None
 
 
-class BatteryRead(message.ReadRequest):
+class BatteryRead(_ReadRequest):
     """Ask how full the battery is."""
 
-    _GROUP_ID = GROUP
     _COMMAND_ID = 4
     _Response: ClassVar[Any] = BatteryResponse
-    _ErrorV1: ClassVar[Any] = ErrorV1
-    _ErrorV2: ClassVar[Any] = ErrorV2
 
 
-class DeltaBase(BaseModel):
+class DeltaBase(_Part):
     """The active image of image number `image`."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     image: int
     version: str
     hash: bytes
 
 
-class DeltaBaseResponse(message.ReadResponse):
+class DeltaBaseResponse(_ReadResponse):
     """What a delta can be made against."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
-    _GROUP_ID = GROUP
     _COMMAND_ID = 5
 
     bases: list[DeltaBase]
 
 
-class DeltaBaseRead(message.ReadRequest):
+class DeltaBaseRead(_ReadRequest):
     """Ask what a delta can be made against."""
 
-    _GROUP_ID = GROUP
     _COMMAND_ID = 5
     _Response: ClassVar[Any] = DeltaBaseResponse
-    _ErrorV1: ClassVar[Any] = ErrorV1
-    _ErrorV2: ClassVar[Any] = ErrorV2
 
 
-class RecoveryResponse(message.WriteResponse):
+class RecoveryResponse(_WriteResponse):
     """The device will restart into recovery."""
 
-    _GROUP_ID = GROUP
+    # Nothing is in it: a refusal must not pass for it.
+    model_config = ConfigDict(extra="forbid", frozen=True)
     _COMMAND_ID = 2
 
 
-class RecoveryWrite(message.WriteRequest):
+class RecoveryWrite(_WriteRequest):
     """Ask the device to restart into its recovery."""
 
-    _GROUP_ID = GROUP
     _COMMAND_ID = 2
     _Response: ClassVar[Any] = RecoveryResponse
-    _ErrorV1: ClassVar[Any] = ErrorV1
-    _ErrorV2: ClassVar[Any] = ErrorV2
 
 
-class ImageFloor(BaseModel):
+class ImageFloor(_Part):
     """The least security counter and intermediate statement version for one image number."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     counter: int
     intermediate: int
 
 
-class IssuerFloor(BaseModel):
+class IssuerFloor(_Part):
     """The least version of a signing key statement by `issuer` (hash of an intermediate key) for an image."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     issuer: bytes
     image: int
     signing: int
 
 
-class TrustResponse(message.ReadResponse):
+class TrustResponse(_ReadResponse):
     """What the device trusts, and what it asks for at least.
 
     `roots` is the version of its root set (0: none), `rootkeys` the first 8 bytes of the hashes of its keys,
     `keys` how many keys may sign without a chain, `revoked` how many it refuses; `images` by image number.
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
-    _GROUP_ID = GROUP
     _COMMAND_ID = 10
 
     roots: int
@@ -218,47 +211,37 @@ class TrustResponse(message.ReadResponse):
     revoked: int
 
 
-class TrustRead(message.ReadRequest):
+class TrustRead(_ReadRequest):
     """Ask what the device trusts."""
 
-    _GROUP_ID = GROUP
     _COMMAND_ID = 10
     _Response: ClassVar[Any] = TrustResponse
-    _ErrorV1: ClassVar[Any] = ErrorV1
-    _ErrorV2: ClassVar[Any] = ErrorV2
 
 
-class StatementsResponse(message.WriteResponse):
+class StatementsResponse(_WriteResponse):
     """The device took the statements: their names."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
-    _GROUP_ID = GROUP
     _COMMAND_ID = 10
 
     statements: list[str]
 
 
-class StatementsWrite(message.WriteRequest):
+class StatementsWrite(_WriteRequest):
     """Deliver the statements of a chain."""
 
-    _GROUP_ID = GROUP
     _COMMAND_ID = 10
     _Response: ClassVar[Any] = StatementsResponse
-    _ErrorV1: ClassVar[Any] = ErrorV1
-    _ErrorV2: ClassVar[Any] = ErrorV2
 
     data: bytes
 
 
-class AccessResponse(message.ReadResponse):
+class AccessResponse(_ReadResponse):
     """Who may use the device, and who we are to it.
 
     `access` is its mode (open, paired, token), `who` nobody, paired or operator; `challenge` (32 bytes) is
     there when it knows operators; `name` and `id` are what a token is for.
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
-    _GROUP_ID = GROUP
     _COMMAND_ID = 20
 
     access: str
@@ -268,34 +251,26 @@ class AccessResponse(message.ReadResponse):
     challenge: bytes = b""
 
 
-class AccessRead(message.ReadRequest):
+class AccessRead(_ReadRequest):
     """Ask for a challenge."""
 
-    _GROUP_ID = GROUP
     _COMMAND_ID = 20
     _Response: ClassVar[Any] = AccessResponse
-    _ErrorV1: ClassVar[Any] = ErrorV1
-    _ErrorV2: ClassVar[Any] = ErrorV2
 
 
-class TokenResponse(message.WriteResponse):
+class TokenResponse(_WriteResponse):
     """The device took the token."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
-    _GROUP_ID = GROUP
     _COMMAND_ID = 20
 
     who: str
 
 
-class TokenWrite(message.WriteRequest):
+class TokenWrite(_WriteRequest):
     """Answer a challenge: `key` is the first 8 bytes of the operator key's hash."""
 
-    _GROUP_ID = GROUP
     _COMMAND_ID = 20
     _Response: ClassVar[Any] = TokenResponse
-    _ErrorV1: ClassVar[Any] = ErrorV1
-    _ErrorV2: ClassVar[Any] = ErrorV2
 
     challenge: bytes
     key: bytes

@@ -18,6 +18,12 @@ from smpclient import SMPClient
 from smpclient.exceptions import SMPClientException, SMPUploadError
 from smpclient.requests.image_management import ImageErase, ImageStatesRead, ImageStatesWrite
 from smpclient.requests.os_management import EchoWrite, MCUMgrParametersRead, ResetWrite
+from smpclient.requests.settings_management import (
+    CommitSettings,
+    DeleteSetting,
+    SaveSettings,
+    WriteSetting,
+)
 from smpclient.transport import SMPTransportDisconnected
 from smpclient.transport.ble import SMPBLETransportDeviceNotFound, SMPBLETransportNotSMPServer
 
@@ -38,6 +44,7 @@ from ophion.push.group64 import (
 )
 from ophion.push.pipeline import SLOW_ANSWER_TIMEOUT_S, Limits, Uploader
 from ophion.push.refusal import GENERIC, refusal
+from ophion.push.settings import setting
 from ophion.push.wire import transport_of_device
 
 CONNECT_TIMEOUT_S = 15.0
@@ -213,6 +220,17 @@ class Link:
         """What the device counts, by group: "events" for ever, "boot" and "link" since its last reset."""
         answer: CountersResponse = await self._request(CountersRead(), "its counters")
         return dict(answer.counters)
+
+    async def set(self, name: str, value: str) -> None:
+        """Change the setting "name" or "period_s" for good; an empty `value` is the layout's own.
+
+        A name is heard at once, a period counts from the next reset on. Raises UsageError for a setting or
+        value that cannot be.
+        """
+        key, data = setting(name, value)
+        request = WriteSetting(name=key, val=data) if data else DeleteSetting(name=key)
+        for step in (request, SaveSettings(), CommitSettings()):
+            await self._request(step, f"the setting {name}")
 
     async def trust(self) -> TrustResponse:
         """What the device trusts, and what it asks of images at least (group 64)."""

@@ -12,7 +12,7 @@ from typing import Any
 from smpclient.transport.udp import SMPUDPTransport
 
 from ophion.errors import UsageError
-from ophion.push.access import Access
+from ophion.push.access import WIRES, Access
 from ophion.push.ble import BleTransport
 
 SMP_PORT = 1337
@@ -97,6 +97,8 @@ def host_and_port(address: str) -> tuple[str, int]:
 def transport_of_device(device: str, access: Access) -> tuple[Any, str]:
     """(transport, address for it) of a device's name; raises UsageError."""
     kind, _, rest = device.partition(":")
+    if access.pair and device.startswith(WIRES):
+        raise UsageError(f"nobody pairs over {kind}", "leave --pair and --passkey out; --operator works here")
     if kind == "udp":
         host_and_port(rest)
         return UdpTransport(), rest

@@ -6,25 +6,32 @@ import struct
 from collections.abc import Mapping, Sequence
 
 from ophion_boot.fmt import FormatError
-from ophion_boot.fmt.claims import CHAIN, COUNTER, EARLY_MAGIC, HARDWARE, RUNTIME, Claims
+from ophion_boot.fmt.claims import CHAIN, COUNTER, EARLY_MAGIC, HARDWARE, RUNTIME, SIGNER, Claims
 
 from ophion.errors import UsageError
 from ophion.versions import parse_version
 
 
-def early_area(tlvs: Mapping[int, bytes], counter: int | None, room: int) -> bytes:
+def early_area(tlvs: Mapping[int, bytes], counter: int | None, room: int, signer: bytes = b"") -> bytes:
     """What a header with `room` bytes behind its 32 repeats of the claims; empty when there is no room or no
-    claim of ours. A device refuses an upload by it before it erases anything (SPEC.md 8.2)."""
+    claim of ours. A device refuses an upload by it before it erases anything (SPEC.md 8.2).
+
+    `signer` is the hash of the signing key, left out where only that does not fit.
+    """
     if not any(kind in tlvs for kind in (CHAIN, HARDWARE, RUNTIME)):
         return b""  # an image as imgtool makes it
     entries = [(kind, value) for kind, value in tlvs.items() if kind in (HARDWARE, RUNTIME)]
     if counter is not None:
         entries.insert(0, (COUNTER, struct.pack("<I", counter)))
-    if not entries:
-        return b""
+    areas = [_area(entries)] if entries else []
+    if signer:
+        areas.insert(0, _area([*entries, (SIGNER, signer)]))
+    return next((area for area in areas if len(area) <= room), b"")
+
+
+def _area(entries: Sequence[tuple[int, bytes]]) -> bytes:
     body = b"".join(struct.pack("<HH", kind, len(value)) + value for kind, value in entries)
-    area = struct.pack("<HH", EARLY_MAGIC, 4 + len(body)) + body
-    return area if len(area) <= room else b""
+    return struct.pack("<HH", EARLY_MAGIC, 4 + len(body)) + body
 
 
 def claim_tlvs(chain: bytes = b"", hardware: Sequence[str] = (), runtime: str = "") -> dict[int, bytes]:

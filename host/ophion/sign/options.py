@@ -38,6 +38,8 @@ class SignOptions:
     max_size          refuse to make an image of more bytes than this (what the slot takes), None for any
     recipients        encrypt the payload to these keys (MCUboot ECIES; several: SPEC.md 9.3), if any
     aes_bits          size of the AES key of an encrypted payload: 128 or 256
+    key_hash          hash of the signing key, for the claims that a header repeats; `sign` knows it, a digest
+                      that is signed elsewhere is made without
     """
 
     header_size: int = HEADER_BYTES
@@ -47,6 +49,7 @@ class SignOptions:
     max_size: int | None = None
     recipients: Sequence[Recipient] = ()
     aes_bits: int = AES_BITS[0]
+    key_hash: bytes = b""
 
     def with_counter(self, counter: int) -> SignOptions:
         """The same with this security counter."""

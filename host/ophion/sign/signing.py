@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -34,7 +35,7 @@ def sign(payload: bytes, version: Version, signer: Signer, options: SignOptions 
     Raises InputError (empty payload, larger than `max_size`), UsageError (an option out of range, a type of
     key that images cannot carry) or KeyFileError (the signer fails).
     """
-    options = options or SignOptions()
+    options = replace(options or SignOptions(), key_hash=signer.public.keyhash)
     imgtool_public(signer.public)
     signature = signer.sign_digest(image_digest(payload, version, options))
     return assemble(payload, version, signer.public, signature, options)
@@ -115,7 +116,7 @@ def _layout(
     try:
         image.load_compressed(payload, b"")
         room = options.header_size - HEADER_BYTES
-        early = early_area(options.custom_tlvs, options.security_counter, room)
+        early = early_area(options.custom_tlvs, options.security_counter, room, options.key_hash)
         if early:
             loaded = bytes(image.payload)
             image.payload = loaded[:HEADER_BYTES] + early + loaded[HEADER_BYTES + len(early) :]

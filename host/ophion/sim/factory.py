@@ -53,6 +53,11 @@ def from_layout(goods: Goods, path: Path) -> Made:
     if goods.access is not None:
         layout = layout.with_access(goods.access)
     layout = layout.with_roads(goods.udp, goods.serial)
+    if layout.port == "esp32" and not layout.has_runtime:
+        raise SimError(
+            f"{layout.name} has one app partition: a simulated ESP32 boots from ota_0 and ota_1",
+            "take a board with 8 MB of flash, such as esp32s3",
+        )
     contents = {"primary": goods.image, "golden": goods.golden or goods.image}
     table: tuple[tuple[str, int, int, int, int], ...] = ()
     if layout.has_runtime:
@@ -82,12 +87,18 @@ def _runtime(goods: Goods, layout: Layout) -> bytes:
 def _frozen(goods: Goods, layout: Layout) -> dict[str, bytes]:
     from ophion.build.frozen import frozen_files
 
-    made = frozen_files(layout, goods.name, goods.keys, goods.runtime, goods.roots, goods.enc_keys)
+    made = frozen_files(
+        layout, goods.name, goods.keys, goods.runtime, goods.roots, goods.enc_keys, simulated=True
+    )
     return {**stand_ins(), **made, **goods.files}
 
 
 def _partitions(layout: Layout) -> tuple[tuple[str, int, int, int, int], ...]:
     """The partition table of a board whose runtime is a component (label, type, subtype, offset, size)."""
+    if layout.port == "esp32":
+        from ophion.build.partitions import partitions
+
+        return tuple((row.label, row.kind, row.subtype, row.offset, row.size) for row in partitions(layout))
     kinds = {"otadata": (1, 0x00), "ota_0": (0, 0x10), "ota_1": (0, 0x11)}
     return tuple(
         (name, *kind, layout.areas[name].offset, layout.areas[name].size) for name, kind in kinds.items()

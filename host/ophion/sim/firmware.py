@@ -31,5 +31,5 @@ def runtime_image(
 
     `files` ({name: content}) are frozen too and win over the product's own.
     """
-    frozen = {**frozen_files(layout, name, keys, version, roots, enc_keys), **(files or {})}
+    frozen = {**frozen_files(layout, name, keys, version, roots, enc_keys, simulated=True), **(files or {})}
     return app_image([(_DROM, pack_romfs(frozen))])

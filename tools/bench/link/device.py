@@ -120,9 +120,7 @@ class Device:
 
     def _idle(self) -> None:
         before = self.flash.spent
-        idle = getattr(self._session, "idle", None)
-        if idle:
-            idle()
+        self._session.idle()
         self._ahead = self.flash.spent != before
 
     def _work(self) -> None:

@@ -61,6 +61,24 @@ def abort():
     machine.reset()
 
 
+class Vfs:
+    """`vfs` with the `rom_ioctl` that only the ESP32 port has; built-in modules take no new names."""
+
+
+def shadow_vfs():
+    import esp32
+
+    for name in dir(vfs):
+        if not name.startswith("__"):
+            setattr(
+                Vfs,
+                name,
+                staticmethod(getattr(vfs, name)) if callable(getattr(vfs, name)) else getattr(vfs, name),
+            )
+    Vfs.rom_ioctl = staticmethod(esp32.rom_ioctl)
+    sys.modules["vfs"] = Vfs
+
+
 def run_file(path):
     """Run one source file as __main__: True when it ended well or there is none."""
     try:
@@ -118,6 +136,8 @@ def main():
     mount_frozen(directory, link)
     vfs.umount("/")
     shadow_builtins()
+    if any(row[0] == "romfs" for row in link.config["partitions"] or ()):
+        shadow_vfs()
     vfs.umount(CHIP)
     del sys.argv[:]
     complete_path()

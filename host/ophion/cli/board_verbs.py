@@ -1,0 +1,101 @@
+"""`ophion board`: what a board's layout makes of its flash, and the files that its firmware is built from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ophion.cli.output import Json, show
+
+Name = Annotated[
+    str, typer.Argument(metavar="BOARD", help="A board that comes with ophion, or a layout.toml.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this module to `app`."""
+    board = typer.Typer(
+        help="Flash maps of boards, and what their firmware is built from.", no_args_is_help=True
+    )
+    board.command("show")(show_board)
+    board.command("files")(files)
+    app.add_typer(board, name="board")
+
+
+def _layout_path(name: str) -> Path:
+    from ophion.build.boards import board_layout
+
+    return Path(name) if name.endswith(".toml") else board_layout(name)
+
+
+def show_board(board: Name, as_json: Json = False) -> None:
+    """Show what lies where in the flash of a board."""
+    from ophion.build.layout import load_layout
+    from ophion.build.partitions import picture
+
+    layout = load_layout(_layout_path(board))
+    value = {
+        "board": layout.name,
+        "chip": layout.chip,
+        "strategy": layout.strategy,
+        "flash": layout.flash_size,
+        "max_image": layout.max_image_size,
+        "max_runtime": layout.max_runtime_size,
+        "areas": {name: [area.offset, area.size] for name, area in layout.areas.items()},
+    }
+    words = [
+        f"{layout.name}: {layout.chip or layout.port}, {layout.flash_size // 1024} KB, {layout.strategy}"
+    ]
+    words += [picture(layout), f"largest image: {layout.max_image_size} bytes"]
+    if layout.has_runtime:
+        words.append(f"largest runtime: {layout.max_runtime_size} bytes")
+    show(as_json, value, "\n".join(words))
+
+
+def files(
+    board: Name,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="New folder for them.")],
+    key: Annotated[
+        list[Path] | None, typer.Option("--key", "-k", metavar="PUB", help="Key that the firmware trusts.")
+    ] = None,
+    roots: Annotated[
+        Path | None, typer.Option(metavar="CHAIN", help="Root set that the firmware trusts.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the board definition for MicroPython's own build (make BOARD_DIR=DIR), and a partition table."""
+    from ophion.build.boarddir import board_files
+    from ophion.build.frozen import frozen_files
+    from ophion.build.layout import load_layout
+    from ophion.build.partitions import binary
+    from ophion.errors import UsageError
+    from ophion.files import write_file
+    from ophion.keys import load_public, refuse_sample
+    from ophion.keys.chain import load_chain
+
+    if not key and not roots:
+        raise UsageError("a firmware needs a key to trust", "add --key KEY.pub or --roots ROOTS.chain")
+    if out.exists() and any(out.iterdir()):
+        raise UsageError(f"{out} is not empty", "name a new folder")
+    layout = load_layout(_layout_path(board))
+    keys = [load_public(path) for path in key or []]
+    for public in keys:
+        refuse_sample(public)
+    root_set = load_chain(roots) if roots else None
+    if root_set is not None:
+        root_set.refuse_samples()
+    frozen = frozen_files(
+        layout, layout.name, [public.mcuboot for public in keys], roots=root_set.data if root_set else b""
+    )
+    made = board_files(layout, frozen, out.absolute())
+    made["partition-table.bin"] = binary(layout)
+    for name, data in made.items():
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        write_file(out / name, data)
+    show(
+        as_json,
+        {"folder": str(out), "files": sorted(made)},
+        f"{out}: {len(made)} files\nnext: make BOARD_DIR={out}",
+    )

@@ -1,0 +1,100 @@
+"""Patches between two images: made here, applied by the device's own decoder."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from ophion_boot.core.delta import Decoder, DeltaError
+from ophion_boot.fmt import FormatError
+from ophion_boot.fmt.delta import HEADER_BYTES, MAGIC, SECTOR, TABLE_BITS, Header, make_header
+
+from ophion.delta.encoder import SEGMENT_BYTES, encode
+from ophion.delta.matching import find_path
+from ophion.errors import PatchError
+from ophion.package import ImageFile
+
+_SEGMENT_HEAD_BYTES = 4
+
+
+def make_patch(old: bytes, new: bytes, *, small: bool = False, segment_bytes: int = SEGMENT_BYTES) -> bytes:
+    """The patch that turns `old` into `new`; `small` is for devices with 8 KiB less heap to spare.
+
+    It is written in segments of about `segment_bytes` (16384 at most); a device may go on at each of them
+    after a reset. It has been applied once before it is returned. Raises PatchError for an image that is
+    empty or larger than 16 MiB.
+    """
+    bits = TABLE_BITS[0] if small else TABLE_BITS[1]
+    try:
+        header = make_header(
+            bits, len(old), hashlib.sha256(old).digest(), len(new), hashlib.sha256(new).digest()
+        )
+    except FormatError as error:
+        raise PatchError(str(error)) from None
+    patch = header.pack() + encode(old, new, find_path(old, new), bits, segment_bytes)
+    if apply_patch(old, patch) != new:
+        raise AssertionError("the patch does not make the new image")
+    return patch
+
+
+def make_image_patch(old: ImageFile, new: ImageFile, *, small: bool = False) -> bytes:
+    """The patch between two signed images; see `make_patch`. Raises PatchError, also for encrypted images."""
+    for image, name in ((old, "old"), (new, "new")):
+        if image.aes_bits:
+            raise PatchError(
+                f"the {name} image is encrypted: nothing in it is like the other one",
+                "push the new image as it is",
+            )
+    return make_patch(old.image, new.image, small=small)
+
+
+def apply_patch(old: bytes, patch: bytes) -> bytes:
+    """What a device makes of `old` and `patch`. Raises PatchError with the device's reason."""
+    out = bytearray()
+
+    def read(at: int, buf: memoryview) -> None:
+        buf[:] = old[at : at + len(buf)]
+
+    try:
+        header = Header(patch)
+        header.check_base(len(old), hashlib.sha256(old).digest())
+        decoder = Decoder(header, read, out.extend)
+        decoder.feed(memoryview(patch)[HEADER_BYTES:])
+        decoder.finish()
+        header.check_result(hashlib.sha256(out).digest())
+    except (FormatError, DeltaError) as error:
+        raise PatchError(str(error)) from None
+    return bytes(out)
+
+
+def is_patch(data: bytes) -> bool:
+    """True for bytes that begin as a patch does."""
+    return data.startswith(MAGIC)
+
+
+def describe_patch(patch: bytes) -> dict[str, Any]:
+    """What `patch` needs and makes, as values that JSON can hold; sizes and offsets in bytes.
+
+    Raises PatchError for what is no whole patch.
+    """
+    try:
+        header = Header(patch)
+    except FormatError as error:
+        raise PatchError(str(error)) from None
+    segments: list[dict[str, int]] = []
+    at, made = HEADER_BYTES, 0
+    while made < header.new_size:
+        size = int.from_bytes(patch[at : at + 2], "little")
+        end = int.from_bytes(patch[at + 2 : at + 4], "little") * SECTOR or header.new_size
+        if at + _SEGMENT_HEAD_BYTES + size > len(patch) or not made < end <= header.new_size:
+            raise PatchError(f"the patch is damaged or cut off: segment at {at}")
+        segments.append({"offset": at, "size": _SEGMENT_HEAD_BYTES + size, "from": made, "to": end})
+        at += _SEGMENT_HEAD_BYTES + size
+        made = end
+    return {
+        "size": len(patch),
+        "old": {"size": header.old_size, "hash": header.old_hash.hex()},
+        "new": {"size": header.new_size, "hash": header.new_hash.hex()},
+        "table_bytes": 2 << header.table_bits,
+        "segments": segments,
+    }

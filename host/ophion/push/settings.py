@@ -1,0 +1,20 @@
+"""Settings of a device as SMP carries them (bootloader/SPEC.md 6.7)."""
+
+from __future__ import annotations
+
+import struct
+
+from ophion.errors import UsageError
+
+NAMES = ("name", "period_s")
+
+
+def setting(name: str, value: str) -> tuple[str, bytes]:
+    """(key, bytes) of a setting; no bytes for an empty value. Raises UsageError."""
+    if name not in NAMES:
+        raise UsageError(f"no setting is called {name!r}", f"one of {', '.join(NAMES)}")
+    if name == "name" or not value:
+        return f"ophion/{name}", value.encode()
+    if not value.isdecimal() or int(value) >= 1 << 32:
+        raise UsageError(f"{name} {value!r} is not a number of seconds")
+    return f"ophion/{name}", struct.pack("<I", int(value))
