@@ -35,6 +35,22 @@ async def test_an_operator_updates_and_a_stranger_does_not(bench, keys, road):
             Link(device, access=Access(pair=True))
 
 
+async def test_a_device_that_restarts_in_an_upload_gets_another_token(bench, keys):
+    # A wire tells nobody that the other end has restarted: only the device's answers do.
+    old, new = bench.image("1.0.0"), bench.image("1.1.0", asset=60_000)
+    async with bench.device(old.image, board(bench, "token"), **ROADS["udp"]) as sim:
+        await sim.wait_console("e2e 1.0.0")
+        options = PushOptions(access=Access(keys.operator), connect_s=20, retries=10)
+        kinds, restarted = [], False
+        async for event in push(new, f"udp:{UDP}", options):
+            kinds.append(event.kind)
+            if event.kind == "uploading" and not restarted:
+                restarted = True
+                await sim.reset()
+        assert restarted and "reconnecting" in kinds and kinds[-1] == "confirmed"
+        assert running(sim)[-1] == "1.1.0"
+
+
 async def test_each_peer_and_each_road_is_somebody_of_its_own(bench, keys):
     async with bench.device(bench.image("1.0.0").image, board(bench, "token"), **ROADS["udp"]) as sim:
         await sim.wait_console("e2e 1.0.0")

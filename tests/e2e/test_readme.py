@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 from ophion.cli.demo_verb import GOLDEN, RELEASE, SWAPS
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +70,7 @@ class Shell:
             self.job = None
 
 
+@pytest.mark.timeout(400)
 def test_the_sessions_by_hand(tmp_path):
     shell = Shell(tmp_path)
     images = log = ""

@@ -10,8 +10,9 @@ from esp_idf_defs import partitions as idf
 from mp_image_tool_esp32.partition_table import PartitionTable
 from ophion.build.boarddir import board_files
 from ophion.build.boards import board_layout
+from ophion.build.device_module import device_module
 from ophion.build.frozen import frozen_files
-from ophion.build.layout import LayoutError, device_module, load_layout
+from ophion.build.layout import LayoutError, load_layout
 from ophion.build.partitions import binary, csv, partitions, picture
 
 ROOT = Path(__file__).parents[2]

@@ -3,7 +3,8 @@
 import sys
 
 import pytest
-from ophion.build.layout import LayoutError, root_set
+from ophion.build.device_module import root_set
+from ophion.build.layout import LayoutError
 from ophion.errors import KeyFileError, UsageError, VerificationFailed
 from ophion.keys import generate, load_public, open_signer
 from ophion.keys.chain import INTERMEDIATE, SIGNING, Chain, KeyLimits, key_statement, load_chain

@@ -2,7 +2,8 @@
 
 import pytest
 from ophion.build.boards import board_layout
-from ophion.build.layout import STRATEGIES, LayoutError, device_module, load_layout
+from ophion.build.device_module import device_module
+from ophion.build.layout import STRATEGIES, LayoutError, load_layout
 from ophion.keys import Algorithm, generate
 
 SECTOR = 0x1000

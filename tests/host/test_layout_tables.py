@@ -10,8 +10,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from ophion.build.boards import board_layout
+from ophion.build.device_module import device_module
 from ophion.build.frozen import frozen_files
-from ophion.build.layout import LayoutError, device_module, load_layout
+from ophion.build.layout import LayoutError, load_layout
 from ophion.sim.device.nor import NorFlash
 from ophion_boot.core.area import Area
 from ophion_boot.core.keys import table_mark

@@ -7,7 +7,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from ophion.build.boards import board_layout
-from ophion.build.layout import LayoutError, device_module, load_layout
+from ophion.build.device_module import device_module
+from ophion.build.layout import LayoutError, load_layout
 from ophion.errors import KeyFileError, UsageError, VerificationFailed
 from ophion.keys import generate, generate_recipient, load_device_key, load_recipient
 from ophion.package import parse_image, verify_image

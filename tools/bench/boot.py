@@ -29,7 +29,8 @@ from pathlib import Path
 if not __package__:
     sys.path[0] = str(Path(__file__).parents[1])
 
-from ophion.build.layout import Layout, device_module, load_layout
+from ophion.build.device_module import device_module
+from ophion.build.layout import Layout, load_layout
 from ophion.sim.runtime import find_runtime
 from powercut import ROOT
 from powercut.images import KEYS, signed
@@ -107,7 +108,7 @@ def command(folder: Path, part: str) -> list[str]:
     """The command that runs `part` on MicroPython."""
     runtime = find_runtime()
     program = [sys.executable, "-m", "micropython_unix"] if runtime.startswith("module:") else [runtime]
-    return [*program, "-X", f"heapsize={HEAP}", str(SCRIPT), str(ROOT), str(folder), part]
+    return [*program, "-X", f"heapsize={HEAP}", str(SCRIPT), str(ROOT), str(folder), str(PARTS.index(part))]
 
 
 def _callgrind(valgrind: str, folder: Path, part: str) -> int:

@@ -1,12 +1,14 @@
 """A boot on MicroPython, for boot.py to count: `boot_on_micropython.py ROOT FOLDER PART`.
 
-FOLDER has the device: its flash as `flash.bin` and its `ophion_layout.py`. PART is what is done once all is
-imported and prepared: `start` nothing, `boot` a whole boot, `hash` and `signature` those parts of it alone.
+FOLDER has the device: its flash as `flash.bin` and its `ophion_layout.py`. PART is the number in PARTS of
+what is done once all is imported and prepared: nothing, a whole boot, or a part of it alone. A number,
+because what an import costs depends on where things lie in the heap, and a longer name moves them.
 """
 
 import gc
 import sys
 
+PARTS = ("start", "boot", "hash", "signature")
 ROOT, FOLDER, PART = sys.argv[1:4]
 sys.path[:0] = [ROOT + "/bootloader", FOLDER]
 
@@ -76,7 +78,7 @@ class Parts:
         verify(LAYOUT["keys"][0][1], self._digest, self._signature)
 
 
-part = getattr(Parts(), PART)
+part = getattr(Parts(), PARTS[int(PART)])
 gc.collect()
 # A collection in one part and not in another would be counted as a difference of the two.
 gc.disable()

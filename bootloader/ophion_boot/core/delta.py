@@ -12,8 +12,8 @@ _HEAD_BYTES = const(4)
 _LOOK_AHEAD = const(64)
 # So many bytes 0 at the end of a segment are not sent.
 _UNSENT_MAX = const(4)
-_INPUT_BYTES = const(256)
-_OLD_BYTES = const(256)
+_INPUT_BYTES = const(160)
+_OLD_BYTES = const(128)
 _OUT_BYTES = const(1024)
 _NEAR = const(32)
 
@@ -27,10 +27,10 @@ class Decoder:
 
     `old_read(at, buf)` fills `buf` with the old image from byte `at` on. `out_write(data)` takes the new
     image in order: 1 KiB at a time, less at the end; the memoryview is valid during the call. The caller
-    has checked the base (`Header.check_base`), and checks the result (`Header.check_result`). All buffers are
-    allocated here: 2 << table_bits bytes in one piece, and 3 KiB. `restart` is the last place to go on from,
-    (patch offset, output offset). Given to a new decoder as `position`, that one is fed from there on, and
-    writes from there on.
+    has checked the base (`Header.check_base`), and checks the result (`Header.check_result`). All buffers
+    are allocated here: 2 << table_bits bytes in one piece, and 2.5 KiB. `restart` is the last place to go
+    on from, (patch offset, output offset). Given to a new decoder as `position`, that one is fed from there
+    on, and writes from there on.
     """
 
     def __init__(self, header: Header, old_read, out_write, position: tuple = (HEADER_BYTES, 0)) -> None:  # type: ignore[no-untyped-def]
@@ -143,9 +143,7 @@ class Decoder:
             return
         room = min(self._old_size - self._pointer, self._end - self._made)
         st = self._model.st
-        if not room:
-            self._event(self._model.event(self._old[self._window() - 1]))
-        elif room >= model.STEP and st[model.SINCE] >= model.STEP and not st[model.TAIL]:
+        if room >= model.STEP and st[model.SINCE] >= model.STEP and not st[model.TAIL]:
             self._run(room)
         else:
             self._follow(room)
@@ -174,9 +172,11 @@ class Decoder:
         st = self._model.st
         st[model.OLD] = place
         st[model.OUT] = at
-        most = min(room, _OUT_BYTES - at, _OLD_BYTES - place)
-        event = self._model.follow(self._old, self._out, most, room >= model.STEP)
+        most = min(room or 1, _OUT_BYTES - at, _OLD_BYTES - place)
+        event = self._model.follow(self._old, self._out, most, room)
         taken = st[model.OUT] - at
+        if taken > room:
+            raise self._error("substitute behind the old image")
         self._pointer += taken
         if taken:
             self._advance(taken)
@@ -194,8 +194,6 @@ class Decoder:
         self._advance(taken)
 
     def _event(self, kind: int) -> None:
-        if kind == model.SUBSTITUTE:
-            raise self._error("substitute behind the old image")
         if kind != model.INSERT:
             self._move(kind)
             return

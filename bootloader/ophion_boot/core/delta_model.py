@@ -21,7 +21,7 @@ RUN, LENGTH, DISTANCE, WAY_BACK = 0, 1, 2, 3
 STEP = 16
 """After so many bytes without an event the number of those that follow is coded, in units of it."""
 
-_FOLLOW, _LITERALS = const(0), const(1)
+_FOLLOW, _LITERALS, _EVENT = const(0), const(1), const(2)
 _NEVER = const(0xFFFFFF)
 _NUMBER_BITS_MAX = const(24)
 _REGISTERS = const(30)
@@ -61,28 +61,19 @@ class Model:
         for i in range(4):
             self._widths[i] = 0
 
-    def follow(self, old: bytearray, out: bytearray, most: int, stop: bool) -> int:
+    def follow(self, old: bytearray, out: bytearray, most: int, room: int) -> int:
         """Take up to `most` bytes of `old` from OLD on to `out` from OUT on, kept or substituted.
 
-        Returns another event that ended it, or 0; with `stop` STEP bytes that are kept end it, too.
+        Returns another event that ended it, or 0. With `room` of STEP or more, STEP bytes that are kept end
+        it, too; without any it begins with an event.
         """
-        self.st[STOP] = STEP if stop else _NEVER
-        return self._run(old, out, _FOLLOW, most)
+        self.st[STOP] = STEP if room >= STEP else _NEVER
+        return self._run(old, out, _FOLLOW, most, 0 if room else _EVENT)
 
     def literals(self, old: bytearray, out: bytearray, most: int) -> None:
         """Put up to `most` bytes into `out` from OUT on; beside them is the byte of `old` at OLD."""
         self.st[STOP] = _NEVER
         self._run(old, out, _LITERALS, most)
-
-    def event(self, before: int) -> int:
-        """The kind of the next event where the old image has ended; `before` is its last byte."""
-        st = self.st
-        last = st[EVENT]
-        kind = self._symbol(2, 2, last, before, min(st[SINCE], 15) | last << 4, last << 4 | st[SEEN] & 15)
-        st[EVENT] = kind
-        st[SEEN] = st[SEEN] << 1 & 255
-        st[SINCE] = st[TAIL] = 0
-        return kind
 
     def number(self, kind: int) -> int:
         """A number of 0 to 2^24 - 2; `kind` is RUN, LENGTH, DISTANCE or WAY_BACK. Raises ModelError."""
@@ -116,9 +107,9 @@ class Model:
         st[8] = kind_hash + 0x57D5 + d * 0x137D
         return self._run(self._inp, self._inp, kind + 4, bits)
 
-    def _run(self, old: bytearray, out: bytearray, mode: int, count: int) -> int:
+    def _run(self, old: bytearray, out: bytearray, mode: int, count: int, kind: int = 0) -> int:
         w, t, c = self._weights, self._counters, self._constants
-        return self._decode(w, 0, self.st, t, w, c, self._inp, old, out, mode, count)
+        return self._decode(w, kind, self.st, t, w, c, self._inp, old, out, mode, count)
 
 
 def constants() -> bytearray:

@@ -37,15 +37,16 @@ def _choose(st, inp, p):  # type: ignore[no-untyped-def]
     return bit
 
 
-def decode(_s, _x, st, t, w, c, inp, old, out, mode: int, count: int, choose=_choose) -> int:  # type: ignore[no-untyped-def]
+def decode(_s, first: int, st, t, w, c, inp, old, out, mode: int, count: int, choose=_choose) -> int:  # type: ignore[no-untyped-def]
     """Decode by `mode`: 0 follow, 1 literals, else one symbol of `count` bits with the weights of `mode`.
 
     `st` are the registers of `core.delta_model`, `t` the counters, `w` the weights, `c` the constants.
     Follow: at most `count` bytes from `old` to `out`, kept or substituted, until the number of kept ones
-    reaches register 29 or another event comes, which is returned (else 0). Literals: at most `count` into
-    `out`, beside the byte of `old`. Both move registers 20 and 21, and stop when register 2 is above 4.
+    reaches register 29 or another event comes, which is returned (else 0); with `first` 2 an event comes
+    first. Literals: at most `count` into `out`, beside the byte of `old`. Both move registers 20 and 21, and
+    stop when register 2 is above 4.
     """
-    kind = mode
+    kind = mode + first
     while True:
         if mode > 1:
             weights, bits = 4 * mode, count

@@ -29,8 +29,8 @@ def clear(counters):
 @micropython.viper
 def decode(s: ptr32, x: int, st: ptr32, t: ptr16, w: ptr16, c: ptr8, inp: ptr8, old: ptr8, out: ptr8,
            mode: int, count: int) -> int:
-    """See `delta_plain.decode`; `s` is anything, `x` is 0."""
-    kind = mode; bits = count; weights = 8 * mode; result = 0; at = st[20]; put = st[21]
+    """See `delta_plain.decode`; `s` is anything."""
+    kind = mode + x; bits = count; weights = 8 * mode; result = 0; at = st[20]; put = st[21]
     code = uint(st[0]); size = uint(st[1])
     while True:
         if mode < 2:

@@ -16,7 +16,8 @@ from ophion_boot.fmt.key import ECDSA_P256, ED25519, RSA2048, RSA3072, RSA4096, 
 from ophion_boot.fmt.statement import INTERMEDIATE, SIGNING, parse_chain
 from ophion_boot.fmt.wrapped import EC256
 
-from ophion.build.layout import Layout, device_module, root_set
+from ophion.build.device_module import device_module, root_set
+from ophion.build.layout import Layout
 from ophion.build.link import Program
 from ophion.errors import BuildError
 

@@ -1,15 +1,14 @@
 """`layout.toml`: the one description of a board's flash and update policy, checked as a whole.
 
-`load_layout` reads it, `device_module` writes the module `ophion_layout` that the device has frozen in.
+`load_layout` reads it; what a device has frozen in of it is made by `build.device_module`.
 """
 
 from __future__ import annotations
 
-import itertools
 import re
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +16,11 @@ from ophion_boot.core.journal import TRIALS_MAX
 from ophion_boot.core.runtime import room as payload_room
 from ophion_boot.core.strategies import NAMES as STRATEGIES
 from ophion_boot.core.strategies import strategy_class
-from ophion_boot.crypto import CryptoError
-from ophion_boot.fmt import FormatError
-from ophion_boot.fmt.key import ALGORITHMS, from_raw, key_hash
-from ophion_boot.fmt.statement import ROOTS, parse_chain
+from ophion_boot.fmt.key import ALGORITHMS
 
 from ophion.build.access import AccessPolicy, read_access
 from ophion.build.layout_error import LayoutError
-from ophion.build.tables import key_tables, steady_keys
+from ophion.build.layout_esp32 import check_esp32
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -50,26 +46,6 @@ SMP_PARTS = ("os", "stat", "settings")
 
 FRAMINGS = ("console", "raw")
 """How SMP packets lie on a UART: lines of base64, or one behind the other."""
-CHIPS = ("esp32", "esp32s3", "esp32c3", "esp32c6")
-"""Chips that `board.chip` may name on the port esp32."""
-
-PARTITIONS = {
-    "nvs": (1, 0x02, "nvs"),
-    "otadata": (1, 0x00, "otadata"),
-    "phy": (1, 0x01, "phy_init"),
-    "factory": (0, 0x00, "factory"),
-    "ota_0": (0, 0x10, "ota_0"),
-    "ota_1": (0, 0x11, "ota_1"),
-    "user": (1, 0x81, "vfs"),
-}
-"""Areas of the port esp32 that are partitions: type, subtype, label (ESP-IDF's, and MicroPython's `vfs`)."""
-
-_ESP_SECTOR = 0x1000
-_ESP_TABLE = range(0x8000, 0x20000, 0x1000)
-_ESP_APP = 0x10000
-_ESP_FLASH = (0x400000, 0x800000, 0x1000000)
-_NVS_LEAST = 0x3000
-_ESP_CIPHER = 16
 
 _NAME_MAX = 29
 """BLE name in a scan response of 31 bytes (Core specification, Supplement part A, 1.2)."""
@@ -224,79 +200,6 @@ def _line_of(text: str, reason: str) -> int:
     return found
 
 
-def device_module(
-    layout: Layout,
-    name: str,
-    keys: Sequence[bytes],
-    runtime: Sequence[int] = (0, 0, 0, 0),
-    roots: bytes = b"",
-    enc_keys: Sequence[tuple[bytes, int, bytes]] = (),
-) -> str:
-    """Source of the device's module `ophion_layout`.
-
-    `keys` are public keys that sign images without a chain, raw Ed25519 or as MCUboot hashes them; `roots`
-    is a chain file whose last root set the firmware holds, empty for none (its other statements are looked at
-    on a board with `key_tables` only: their keys may get a table); `runtime` is the version of the
-    runtime that the module is frozen into; `enc_keys` are private keys that open encrypted images
-    (`ophion.keys.DeviceKey.entry`), on a board with `encryption`. Raises LayoutError.
-    """
-    if enc_keys and not layout.encryption:
-        raise LayoutError(
-            "update.encryption is not true: this board has no use for a key of encrypted images"
-        )
-    pairs = [(key_hash(from_raw(key)), key) for key in keys]
-    values = {
-        "name": name,
-        "hw": layout.hw,
-        "port": layout.port,
-        "runtime": tuple(runtime),
-        "strategy": layout.strategy,
-        "sector": layout.sector,
-        "write_size": layout.write_size,
-        "trials": layout.trials,
-        "watchdog_ms": layout.watchdog_ms,
-        "recovery_s": layout.recovery_s,
-        "health": asdict(layout.health),
-        "access": layout.access.entry(),
-        "button": layout.button,
-        "led": layout.led,
-        "smp": layout.smp,
-        "udp": layout.udp,
-        "serial": asdict(layout.serial) if layout.serial else None,
-        "areas": {key: (area.offset, area.size) for key, area in layout.areas.items()},
-        "keys": pairs,
-        "roots": root_set(roots) if roots else None,
-        "trust_cache": layout.trust_cache,
-        "tables": _tables(layout, keys, roots),
-        "encryption": layout.encryption,
-        "enc_keys": list(enc_keys),
-    }
-    lines = "".join(f"    {key!r}: {value!r},\n" for key, value in values.items())
-    return f'"""Made by ophion from layout.toml: do not edit."""\n\nLAYOUT = {{\n{lines}}}\n'
-
-
-def _tables(layout: Layout, keys: Sequence[bytes], roots: bytes) -> dict[bytes, tuple[bytes, bytes]]:
-    if not layout.key_tables:
-        return {}
-    held = root_set(roots)["keys"] if roots else []
-    chain = parse_chain(roots) if roots else []
-    try:
-        return key_tables(steady_keys(keys, held, chain, layout.trust_cache))
-    except CryptoError as error:
-        raise LayoutError(f"update.key_tables: {error}") from error
-
-
-def root_set(data: bytes) -> dict[str, Any]:
-    """The last root set of a chain file, as the device's layout holds it. Raises LayoutError."""
-    try:
-        found = [statement for statement in parse_chain(data) if statement.role == ROOTS]
-    except FormatError as error:
-        raise LayoutError(f"root set: {error}") from error
-    if not found:
-        raise LayoutError("root set: the chain holds none")
-    return {"version": found[-1].version, "threshold": found[-1].threshold, "keys": found[-1].keys}
-
-
 def _layout(table: Mapping[str, Any]) -> Layout:
     board, flash, update = (_section(table, name) for name in ("board", "flash", "update"))
     areas = _section(table, "areas")
@@ -420,58 +323,9 @@ def _check(layout: Layout) -> None:
     if layout.max_image_size <= 0:
         raise LayoutError("areas.primary and areas.secondary leave no room for an image")
     if layout.port == "esp32":
-        _check_esp32(layout)
+        check_esp32(layout)
     elif layout.areas["state"].size != 2 * layout.sector:
         raise LayoutError(f"areas.state is not two sectors ({2 * layout.sector:#x} bytes)")
-
-
-def _check_esp32(layout: Layout) -> None:
-    """What ESP-IDF's partition table and MicroPython's partition `romfs` ask for (build/partitions.py)."""
-    if layout.chip not in CHIPS:
-        raise LayoutError(f"board.chip {layout.chip!r} is not one of {', '.join(CHIPS)}")
-    if layout.sector != _ESP_SECTOR:
-        raise LayoutError(f"flash.sector {layout.sector:#x} is not that of this port, {_ESP_SECTOR:#x}")
-    if layout.flash_size not in _ESP_FLASH:
-        raise LayoutError(f"flash.size {layout.flash_size:#x} is not 4, 8 or 16 MB")
-    if layout.table_at not in _ESP_TABLE:
-        raise LayoutError(f"flash.table_at {layout.table_at:#x} is not a sector from 0x8000 to 0x1f000")
-    if layout.flash_encrypted and layout.write_size < _ESP_CIPHER:
-        raise LayoutError(
-            f"flash.write_size {layout.write_size} is below {_ESP_CIPHER}, and flash.encrypted is true"
-        )
-    if (layout.secure_boot or layout.flash_encrypted) and layout.table_at == _ESP_TABLE[0]:
-        raise LayoutError(
-            f"flash.table_at {layout.table_at:#x} leaves no room for a bootloader that checks signatures"
-        )
-    for name, area in layout.areas.items():
-        if name not in (*PARTITIONS, *strategy_class(layout.strategy).areas):
-            raise LayoutError(f"areas.{name} is nothing that this port has")
-        if area.offset < layout.table_at + _ESP_SECTOR:
-            raise LayoutError(
-                f"areas.{name} begins before the end of the partition table at {layout.table_at:#x}"
-            )
-        if PARTITIONS.get(name, (1,))[0] == 0 and area.offset % _ESP_APP:
-            raise LayoutError(f"areas.{name} is an app partition, and not at a multiple of {_ESP_APP:#x}")
-    if layout.areas["nvs"].size < _NVS_LEAST:
-        raise LayoutError(
-            f"areas.nvs has {layout.areas['nvs'].size:#x} bytes, at least {_NVS_LEAST:#x} are needed"
-        )
-    if ("factory" in layout.areas) == layout.has_runtime:
-        raise LayoutError("areas.factory, or areas.otadata, ota_0 and ota_1: where does MicroPython lie?")
-    _check_romfs(layout)
-
-
-def _check_romfs(layout: Layout) -> None:
-    names = strategy_class(layout.strategy).areas
-    for before, name in itertools.pairwise(names):
-        end = layout.areas[before].offset + layout.areas[before].size
-        if layout.areas[name].offset != end:
-            raise LayoutError(
-                f"areas.{name} does not follow areas.{before}, which ends at {end:#x}: they are one partition"
-            )
-    spare = layout.areas["primary"].size + layout.sector
-    if layout.strategy == "swap_offset" and layout.areas["secondary"].size < spare:
-        raise LayoutError(f"areas.secondary has no sector to spare for the swap: {spare:#x} bytes are needed")
 
 
 def _check_areas(layout: Layout) -> None:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from ophion_boot.core.strategies import strategy_class
 
-from ophion.build.layout import PARTITIONS, Layout
+from ophion.build.layout import Layout
 from ophion.build.layout_error import LayoutError
+from ophion.build.layout_esp32 import PARTITIONS
 
 _ENTRY = "<2sBBII16sI"
 _MAGIC = b"\xaa\x50"

@@ -91,7 +91,7 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Ask the device's own code whether it would run an image."""
-    from ophion.build.layout import root_set
+    from ophion.build.device_module import root_set
     from ophion.files import read_file
     from ophion.keys import load_device_key, load_public
     from ophion.package import load_image, verify_image

@@ -86,7 +86,7 @@ class _Writer:
                 self._coder.want(1, 1)
                 self._coder.want(codes.SUBSTITUTE, 2)
                 self._coder.want(self._new[self._made] - self._old[self._pointer] & 255, 8)
-                self._take(1, False)
+                self._take(1, 1)
             self._note()
 
     def _note(self) -> None:
@@ -94,15 +94,14 @@ class _Writer:
         if not self.progress or self._made // SECTOR > self.progress[-1][0] // SECTOR:
             self.progress.append((self._made, self._coder.size))
 
-    def _take(self, count: int, stop: bool) -> int:
+    def _take(self, count: int, room: int) -> None:
         """Let the model take `count` bytes, or the event that it wants."""
         st = self._model.st
         st[codes.OLD] = self._pointer + 1
         st[codes.OUT] = self._made
-        event = self._model.follow(self._framed, self._out, count, stop)
+        self._model.follow(self._framed, self._out, count, room)
         self._pointer = st[codes.OLD] - 1
         self._made = st[codes.OUT]
-        return event
 
     def _room(self) -> int:
         return min(len(self._old) - self._pointer, self._end - self._made)
@@ -120,7 +119,7 @@ class _Writer:
             else:
                 some = min(count, codes.STEP - st[codes.SINCE]) if may_run else count
                 self._coder.wanted.extend([0] * some)
-                self._take(some, may_run)
+                self._take(some, room if may_run else 1)
                 count -= some
 
     def _run(self, count: int, room: int) -> int:
@@ -139,10 +138,7 @@ class _Writer:
         if room:
             self._coder.want(1, 1)
         self._coder.want(kind, 2)
-        if room:
-            self._take(1, False)
-        else:
-            self._model.event(self._framed[self._pointer])
+        self._take(1, min(room, 1))
 
     def _number(self, kind: int, value: int) -> None:
         self._coder.want_number(value)

@@ -27,6 +27,8 @@ Passkey = Callable[[], Awaitable[int]]
 WIRES = ("udp:", "serial:", "raw:")
 """How the names of devices begin that are named by where they are."""
 
+OPERATOR = "operator"
+"""What a device calls who has shown a token."""
 _PATIENCE_S = 60.0
 _PAUSE_S = 1.0
 
@@ -55,7 +57,7 @@ async def show_token(link: Link, operator: Signer) -> str:
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         state = await _state(link)
-        if state is None or not state.challenge or state.who == "operator":
+        if state is None or not state.challenge or state.who == OPERATOR:
             return state.who if state else "nobody"
         _check_name(link.device, state.name)
         digest = token_digest(state.name, state.id, state.challenge)

@@ -28,7 +28,7 @@ from smpclient.transport import SMPTransportDisconnected
 from smpclient.transport.ble import SMPBLETransportDeviceNotFound, SMPBLETransportNotSMPServer
 
 from ophion.errors import DeviceNotFound, LinkLost, OphionError, RefusedError
-from ophion.push.access import Access, show_token
+from ophion.push.access import OPERATOR, Access, show_token
 from ophion.push.group64 import GROUP as OPHION_GROUP
 from ophion.push.group64 import (
     CountersRead,
@@ -66,6 +66,7 @@ class Link:
         to it once it is connected."""
         self.device = device
         self._access = access or Access()
+        self._let_in = False
         self._connect_timeout_s = connect_timeout_s
         self._transport, address = transport_of_device(device, self._access)
         first_answer_s = getattr(self._transport, "FIRST_ANSWER_S", ANSWER_TIMEOUT_S)
@@ -99,7 +100,7 @@ class Link:
                         rc=int(MGMT_ERR.EACCESSDENIED),
                     )
         if self._access.operator is not None:
-            await show_token(self, self._access.operator)
+            self._let_in = await show_token(self, self._access.operator) == OPERATOR
 
     async def _open(self) -> None:
         """Connect; without Bluetooth the first answer shows that somebody is there, and requests get lost."""
@@ -276,9 +277,15 @@ class Link:
             )
         return await self._refusal("the upload", answer, 1)
 
-    async def _refusal(self, action: str, answer: Any, group: int) -> RefusedError:
-        """The refusal in words; version 2 group errors carry none, so the device's log is asked."""
+    async def _refusal(self, action: str, answer: Any, group: int) -> OphionError:
+        """The refusal in words; version 2 group errors carry none, so the device's log is asked.
+
+        A device that knew us as an operator and does not any more has restarted, or is another one: a wire
+        tells nobody. That is the end of this connection.
+        """
         if isinstance(answer, ErrorV1):
+            if self._let_in and int(answer.rc) == MGMT_ERR.EACCESSDENIED:
+                return LinkLost(f"{self.device} does not know us any more ({action})")
             return refusal(action, GENERIC, int(answer.rc), answer.rsn or "")
         reason = ""
         if group in (1, OPHION_GROUP):

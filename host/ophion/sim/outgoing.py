@@ -40,7 +40,8 @@ class Outgoing:
 
     def notify(self, connection: int, value: int, data: bytes, cost: int) -> None:
         """Queue a notification; sent whether the client subscribed or not, cut to the MTU."""
-        if not self._gap:
+        if not self._gap or connection not in self._device.connections:
+            # Nothing waits for a link that is gone: the next one may have the same handle.
             self._send(connection, value, data, cost)
             return
         self._paced.append((connection, value, data, cost))

@@ -1,0 +1,83 @@
+"""What a layout.toml of an ESP32-family chip has to be, beyond what every board's has."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from ophion_boot.core.strategies import strategy_class
+
+from ophion.build.layout_error import LayoutError
+
+if TYPE_CHECKING:
+    from ophion.build.layout import Layout
+
+CHIPS = ("esp32", "esp32s3", "esp32c3", "esp32c6")
+"""Chips that `board.chip` may name on the port esp32."""
+
+PARTITIONS = {
+    "nvs": (1, 0x02, "nvs"),
+    "otadata": (1, 0x00, "otadata"),
+    "phy": (1, 0x01, "phy_init"),
+    "factory": (0, 0x00, "factory"),
+    "ota_0": (0, 0x10, "ota_0"),
+    "ota_1": (0, 0x11, "ota_1"),
+    "user": (1, 0x81, "vfs"),
+}
+"""Areas of the port esp32 that are partitions: type, subtype, label (ESP-IDF's, and MicroPython's `vfs`)."""
+
+_ESP_SECTOR = 0x1000
+_ESP_TABLE = range(0x8000, 0x20000, 0x1000)
+_ESP_APP = 0x10000
+_ESP_FLASH = (0x400000, 0x800000, 0x1000000)
+_NVS_LEAST = 0x3000
+_ESP_CIPHER = 16
+
+
+def check_esp32(layout: Layout) -> None:
+    """What ESP-IDF's partition table and MicroPython's partition `romfs` ask for (build/partitions.py)."""
+    if layout.chip not in CHIPS:
+        raise LayoutError(f"board.chip {layout.chip!r} is not one of {', '.join(CHIPS)}")
+    if layout.sector != _ESP_SECTOR:
+        raise LayoutError(f"flash.sector {layout.sector:#x} is not that of this port, {_ESP_SECTOR:#x}")
+    if layout.flash_size not in _ESP_FLASH:
+        raise LayoutError(f"flash.size {layout.flash_size:#x} is not 4, 8 or 16 MB")
+    if layout.table_at not in _ESP_TABLE:
+        raise LayoutError(f"flash.table_at {layout.table_at:#x} is not a sector from 0x8000 to 0x1f000")
+    if layout.flash_encrypted and layout.write_size < _ESP_CIPHER:
+        raise LayoutError(
+            f"flash.write_size {layout.write_size} is below {_ESP_CIPHER}, and flash.encrypted is true"
+        )
+    if (layout.secure_boot or layout.flash_encrypted) and layout.table_at == _ESP_TABLE[0]:
+        raise LayoutError(
+            f"flash.table_at {layout.table_at:#x} leaves no room for a bootloader that checks signatures"
+        )
+    for name, area in layout.areas.items():
+        if name not in (*PARTITIONS, *strategy_class(layout.strategy).areas):
+            raise LayoutError(f"areas.{name} is nothing that this port has")
+        if area.offset < layout.table_at + _ESP_SECTOR:
+            raise LayoutError(
+                f"areas.{name} begins before the end of the partition table at {layout.table_at:#x}"
+            )
+        if PARTITIONS.get(name, (1,))[0] == 0 and area.offset % _ESP_APP:
+            raise LayoutError(f"areas.{name} is an app partition, and not at a multiple of {_ESP_APP:#x}")
+    if layout.areas["nvs"].size < _NVS_LEAST:
+        raise LayoutError(
+            f"areas.nvs has {layout.areas['nvs'].size:#x} bytes, at least {_NVS_LEAST:#x} are needed"
+        )
+    if ("factory" in layout.areas) == layout.has_runtime:
+        raise LayoutError("areas.factory, or areas.otadata, ota_0 and ota_1: where does MicroPython lie?")
+    _check_romfs(layout)
+
+
+def _check_romfs(layout: Layout) -> None:
+    names = strategy_class(layout.strategy).areas
+    for before, name in itertools.pairwise(names):
+        end = layout.areas[before].offset + layout.areas[before].size
+        if layout.areas[name].offset != end:
+            raise LayoutError(
+                f"areas.{name} does not follow areas.{before}, which ends at {end:#x}: they are one partition"
+            )
+    spare = layout.areas["primary"].size + layout.sector
+    if layout.strategy == "swap_offset" and layout.areas["secondary"].size < spare:
+        raise LayoutError(f"areas.secondary has no sector to spare for the swap: {spare:#x} bytes are needed")
