@@ -10,16 +10,23 @@ import binascii
 from ophion_boot.compat import const
 from ophion_boot.fmt import FormatError
 from ophion_boot.fmt.quick import crc16 as _crc16
-from ophion_boot.fmt.quick import unbase64
+from ophion_boot.fmt.quick import take_line
 
 _FIRST = b"\x06\x09"
 _NEXT = b"\x04\x14"
 _LINE_BYTES = const(93)  # of packet in a line of 127: markers, 124 characters, newline
 _CRC_BYTES = const(2)
-_FIRST_MARK = const(0x0609)
-_NEXT_MARK = const(0x0414)
-_NEWLINE = const(10)
-_RETURN = const(13)
+# Words of the state of `quick.take_line`, and what it may find wrong.
+_HAVE = const(0)
+_WANT = const(1)
+_WRONG = (
+    "",
+    "a line is too long",
+    "a line is not base64",
+    "the first line has no length",
+    "a packet of %d bytes does not fit",
+    "more bytes than announced",
+)
 
 
 def _crc_table() -> array.array:
@@ -68,11 +75,10 @@ class Reassembly:
     """Packets of up to `size` bytes out of lines."""
 
     def __init__(self, size: int) -> None:
-        self._most = 2 + size + _CRC_BYTES
-        self._body = bytearray(self._most + _LINE_BYTES)
+        most = 2 + size + _CRC_BYTES
+        self._body = bytearray(most + _LINE_BYTES)
         self._view = self._lent = memoryview(self._body)
-        self._have = 0
-        self._want = 0
+        self._state = array.array("i", [0, 0, most, len(self._body)])
 
     def line(self, line: bytes | bytearray) -> memoryview | None:
         """The packet that `line` (with or without its newline) completes, valid until the next call, or None.
@@ -80,46 +86,22 @@ class Reassembly:
         Other text is passed over. Raises FormatError for a packet that is too long or damaged; the
         lines that belong to it are passed over, too.
         """
-        size = len(line)
-        mark = line[0] << 8 | line[1] if size > 1 else 0
-        if mark == _FIRST_MARK:
-            self._have = self._want = 0
-        elif mark != _NEXT_MARK or not self._have:
-            return None
-        if line[size - 1] == _NEWLINE:
-            size -= 1
-        if line[size - 1] == _RETURN:
-            size -= 1
-        have = self._have
-        # What the decoder may write is checked before it does.
-        if have + (size >> 2) * 3 > len(self._body):
-            raise self._lost("a line is too long")
-        count = unbase64(line, 2, size - 2, self._body, have, VALUES)
-        if count < 0:
-            raise self._lost("a line is not base64")
-        have += count
-        if mark == _FIRST_MARK:
-            if have < 2:
-                raise self._lost("the first line has no length")
-            self._want = 2 + (self._body[0] << 8 | self._body[1])
-            if not 2 + _CRC_BYTES <= self._want <= self._most:
-                raise self._lost("a packet of %d bytes does not fit" % (self._want - 2))
-        if have > self._want:
-            raise self._lost("more bytes than announced")
-        self._have = have
-        return self._whole() if have == self._want else None
+        found = take_line(line, len(line), self._body, self._state, VALUES)
+        if found > 0:
+            return self._whole()
+        if found < 0:
+            why = _WRONG[-found]
+            self._state[_HAVE] = 0
+            raise FormatError("SMP console: " + (why % (self._state[_WANT] - 2) if "%" in why else why))
+        return None
 
     def _whole(self) -> memoryview:
-        end = self._want - _CRC_BYTES
+        end = self._state[_WANT] - _CRC_BYTES
         body = self._body
-        self._have = 0
+        self._state[_HAVE] = 0
         if _crc16(body, 2, end - 2, CRC_TABLE) != body[end] << 8 | body[end + 1]:
             raise FormatError("SMP console: wrong CRC")
         # One view for packets of one length: who gets it may know it again.
         if len(self._lent) != end - 2:
             self._lent = self._view[2:end]
         return self._lent
-
-    def _lost(self, why: str) -> FormatError:
-        self._have = 0
-        return FormatError("SMP console: " + why)

@@ -4,8 +4,8 @@ In viper where the firmware has it, else in bytecode. Whoever calls these functi
 """
 
 try:
-    from ophion_boot.fmt.quick_viper import blank, copy, crc16, fill_offset, find_chunk, unbase64
+    from ophion_boot.fmt.quick_viper import blank, copy, crc16, fill_offset, find_chunk, take_line, unbase64
 except (ImportError, SyntaxError, ValueError, MemoryError):
-    from ophion_boot.fmt.quick_plain import blank, copy, crc16, fill_offset, find_chunk, unbase64
+    from ophion_boot.fmt.quick_plain import blank, copy, crc16, fill_offset, find_chunk, take_line, unbase64
 
-__all__ = ("blank", "copy", "crc16", "fill_offset", "find_chunk", "unbase64")
+__all__ = ("blank", "copy", "crc16", "fill_offset", "find_chunk", "take_line", "unbase64")
