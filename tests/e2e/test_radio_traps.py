@@ -52,10 +52,10 @@ asyncio.run(main())
 STALLS = """
 async def trouble():
     await connected()
-    for _ in range(3):
-        await asyncio.sleep_ms(400)
-        utime.sleep_ms(300)
-    print("stalled")
+    for _ in range(8):
+        await asyncio.sleep_ms(50)
+        utime.sleep_ms(150)
+        print("stalled")
 """
 SLOW_FLASH = """
 flash = ophion_sim.flash()

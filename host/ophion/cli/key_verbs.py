@@ -121,7 +121,9 @@ def export_public(
     ] = None,
     form: Annotated[
         str,
-        typer.Option(metavar="FORM", help="pem, der (both SPKI) or mcuboot (as `imgtool getpub -e raw`)."),
+        typer.Option(
+            "--form", metavar="FORM", help="pem, der (both SPKI) or mcuboot (as `imgtool getpub -e raw`)."
+        ),
     ] = "pem",
     passphrase_file: PassphraseFile = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
