@@ -38,7 +38,7 @@ def worked(sim, version):
 
 
 async def test_an_update_is_taken_while_a_plain_loop_runs_on(bench):
-    old, new = bench.image("1.0.0", WORKS), bench.image("1.1.0", WORKS, asset=60000)
+    old, new = bench.image("1.0.0", WORKS), bench.image("1.1.0", WORKS, asset=300_000)
     async with bench.device(old.image) as sim:
         await sim.wait_console("work 1.0.0 3")
         marks = {}

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from ophion.package import parse_image
 from ophion.push import Link, PushOptions, push, scan, use_radio
 from ophion.push.events import Uploading
 from ophion.push.radio import transport_of
-from ophion.sim import RadioOptions, Simulator
+from ophion.sim import Simulator
 
 NAME = "ophion-sim"
 
@@ -215,21 +216,6 @@ async def test_a_reset_in_the_middle_of_the_upload_only_costs_time(shop):
         assert events[-1].kind == "confirmed"
 
 
-async def test_packets_that_the_device_loses_under_load_cost_time_and_no_byte(shop):
-    new = shop.image("2.0.0", extra=60_000)
-    # Five writes fill the device's host; more are dropped at once, as ESP-IDF drops them in the end.
-    async with shop.device(radio=RadioOptions(acl_buffers=10, acl_patience=0.0)) as sim:
-        dropped = []
-
-        async def note(event):
-            if isinstance(event, Uploading):
-                dropped.append(sim.dropped_packets)
-
-        events = await collect(new, on_event=note)
-        assert dropped[-1] > 0, "nothing was lost"
-        assert events[-1].kind == "confirmed" and events[-1].version == "2.0.0"
-
-
 async def test_one_request_at_once_can_be_asked_for(shop):
     async with shop.device() as sim:
         async with Link(NAME) as link:
@@ -400,7 +386,7 @@ async def test_on_a_terminal_there_is_a_bar(shop):
         shown = await reader
         os.close(ours)
         assert (process.returncode, err) == (0, b"")
-        assert "uploading" in shown and "kB/s" in shown
+        assert "uploading" in shown and re.search(r"[kM]B/s", shown)
         assert "version 2.0.0 is confirmed (application)" in shown
 
 

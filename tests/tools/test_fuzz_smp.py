@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def fuzzer():
-    spec = importlib.util.spec_from_file_location("fuzz_smp_tool", ROOT / "tools" / "fuzz" / "smp.py")
+    spec = importlib.util.spec_from_file_location("fuzz_smp_tool", ROOT / "tools" / "fuzz" / "smp_service.py")
     module = importlib.util.module_from_spec(spec)
     path = list(sys.path)
     spec.loader.exec_module(module)

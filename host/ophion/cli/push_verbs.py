@@ -142,6 +142,8 @@ class _BarView:
             self._bar.update(self._task, completed=value["offset"], total=value["total"], visible=True)
             return
         if event.kind in ("uploaded", "reconnecting"):
+            # However fast it was: the last of it is seen.
+            self._bar.refresh()
             self._bar.update(self._task, visible=False)
         self._bar.console.print(describe_event(event), markup=False, highlight=False)
 
