@@ -9,14 +9,14 @@ import binascii
 
 from ophion_boot.compat import const
 from ophion_boot.fmt import FormatError
-from ophion_boot.fmt.quick import crc16 as _crc16
-from ophion_boot.fmt.quick import take_line
+from ophion_boot.fmt.lines import crc16 as _crc16
+from ophion_boot.fmt.lines import take_line
 
 _FIRST = b"\x06\x09"
 _NEXT = b"\x04\x14"
 _LINE_BYTES = const(93)  # of packet in a line of 127: markers, 124 characters, newline
 _CRC_BYTES = const(2)
-# Words of the state of `quick.take_line`, and what it may find wrong.
+# Words of the state of `lines.take_line`, and what it may find wrong.
 _HAVE = const(0)
 _WANT = const(1)
 _WRONG = (
@@ -39,7 +39,7 @@ def _crc_table() -> array.array:
 
 
 CRC_TABLE = _crc_table()
-"""For `quick.crc16`: CRC-16/XMODEM."""
+"""For `lines.crc16`: CRC-16/XMODEM."""
 
 VALUES = (
     b"@" * 43
@@ -51,7 +51,7 @@ VALUES = (
     + bytes(range(26, 52))
     + b"@" * 133
 )
-"""For `quick.unbase64`: the value of each character, 64 for what is none."""
+"""For `lines.unbase64`: the value of each character, 64 for what is none."""
 
 
 def crc16(data: bytes | bytearray | memoryview) -> int:

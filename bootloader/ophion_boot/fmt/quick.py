@@ -1,11 +1,11 @@
-"""Bytes of a packet on their way to flash: moved, compared, summed up, looked at in place; nothing allocates.
+"""Bytes of a packet on their way to flash: moved, compared, looked at in place; nothing allocates.
 
 In viper where the firmware has it, else in bytecode. Whoever calls these functions has checked the bounds.
 """
 
 try:
-    from ophion_boot.fmt.quick_viper import blank, copy, crc16, fill_offset, find_chunk, take_line, unbase64
+    from ophion_boot.fmt.quick_viper import blank, copy, fill_offset, find_chunk
 except (ImportError, SyntaxError, ValueError, MemoryError):
-    from ophion_boot.fmt.quick_plain import blank, copy, crc16, fill_offset, find_chunk, take_line, unbase64
+    from ophion_boot.fmt.quick_plain import blank, copy, fill_offset, find_chunk
 
-__all__ = ("blank", "copy", "crc16", "fill_offset", "find_chunk", "take_line", "unbase64")
+__all__ = ("blank", "copy", "fill_offset", "find_chunk")

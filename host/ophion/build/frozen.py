@@ -55,6 +55,7 @@ _WITHOUT_VIPER = (
     "crypto.edwards",
     "crypto.montgomery",
     "crypto.sha512_plain",
+    "fmt.lines_plain",
     "fmt.quick_plain",
 )
 
