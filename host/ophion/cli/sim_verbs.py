@@ -7,7 +7,7 @@ import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,7 @@ from ophion.errors import UsageError
 
 if TYPE_CHECKING:
     from ophion.build.access import AccessPolicy
+    from ophion.keys import PublicKey
     from ophion.sim import Cut, Simulator
 
 FirstImage = Annotated[
@@ -71,17 +72,6 @@ SerialFraming = Annotated[
         "--serial", metavar="FRAMING", help="New device: over its UART, too (DIR/uart): console or raw."
     ),
 ]
-Golden = Annotated[
-    Path | None,
-    typer.Option(metavar="IMAGE", help="New device: factory image (boards that have one; default --image)."),
-]
-Roots = Annotated[
-    Path | None, typer.Option("--roots", metavar="CHAIN", help="New device: root set that it trusts.")
-]
-Program = Annotated[
-    str | None,
-    typer.Option(envvar="OPHION_MICROPYTHON", metavar="PATH", help="A micropython to run instead."),
-]
 _FOLLOW_S = 0.1
 _DEFAULT_DIR = Path(".ophion/sim")
 
@@ -117,9 +107,6 @@ def sim(
     A folder without a device gets a new one, for which --image and --key (or --roots) are needed.
     """
     from ophion.build.boards import board_layout
-    from ophion.keys import load_device_key, load_public, refuse_sample
-    from ophion.keys.chain import load_chain
-    from ophion.package import load_image
     from ophion.sim import Cut, Simulator
 
     fresh = new or not (folder / "sim.json").exists()
@@ -129,38 +116,49 @@ def sim(
         raise UsageError(f"{folder} holds a device already", "add --new to replace it")
     if fresh and not key and not roots:
         raise UsageError("a new device needs a key to trust", "ophion sim --image IMAGE --key KEY.pub")
-    keys = [load_public(path) for path in key or []]
-    for public in keys:
-        refuse_sample(public)
-    secrets = [load_device_key(path).entry for path in enc_key or []]
-    data = load_image(image).image if image else None
-    root_set = load_chain(roots) if roots else None
-    if root_set is not None:
-        root_set.refuse_samples()
-    factory = load_image(golden).image if golden else None
+    goods = _goods(image, golden, key or [], roots, enc_key or [])
+    goods.update(name=name, access=policy, udp=udp, serial=serial)
 
     async def work() -> None:
         if fresh:
-            device = await Simulator.create(
-                folder,
-                layout=layout or board_layout(board),
-                name=name,
-                image=data,
-                golden=factory,
-                keys=[public.mcuboot for public in keys],
-                roots=root_set.data if root_set else b"",
-                enc_keys=secrets,
-                access=policy,
-                micropython=micropython,
-                udp=udp,
-                serial=serial,
-            )
+            where = layout or board_layout(board)
+            device = await Simulator.create(folder, layout=where, micropython=micropython, **goods)
         else:
             device = Simulator.open(folder, micropython=micropython)
         await _run(device, Cut(cut_at_op) if cut_at_op else None, folder, as_json)
 
     with suppress(asyncio.CancelledError):  # SIGTERM: switched off as with Ctrl-C
         asyncio.run(work())
+
+
+def _goods(
+    image: Path | None, golden: Path | None, key: list[Path], roots: Path | None, enc_key: list[Path]
+) -> dict[str, Any]:
+    """What the files hold that a new device gets, as `Simulator.create` takes it. No sample keys."""
+    from ophion.keys import load_device_key
+    from ophion.keys.chain import load_chain
+    from ophion.package import load_image
+
+    root_set = load_chain(roots) if roots else None
+    if root_set is not None:
+        root_set.refuse_samples()
+    return {
+        "keys": [public.mcuboot for public in _trusted(key)],
+        "enc_keys": [load_device_key(path).entry for path in enc_key],
+        "image": load_image(image).image if image else None,
+        "golden": load_image(golden).image if golden else None,
+        "roots": root_set.data if root_set else b"",
+    }
+
+
+def _trusted(paths: list[Path]) -> list[PublicKey]:
+    """The keys in these files; KeyFileError for a published one."""
+    from ophion.keys import load_public, refuse_sample
+
+    keys = [load_public(path) for path in paths]
+    for public in keys:
+        refuse_sample(public)
+    return keys
 
 
 def runtime(
@@ -181,17 +179,14 @@ def runtime(
     from ophion.build.boards import board_layout
     from ophion.build.layout import load_layout
     from ophion.files import write_file
-    from ophion.keys import load_public, refuse_sample
     from ophion.sim.firmware import runtime_image
     from ophion.versions import parse_version
 
     spec = load_layout(layout or board_layout(board))
     if not spec.has_runtime:
         raise UsageError(f"{spec.name} has no app partitions", "its runtime cannot be updated over the air")
-    keys = [load_public(path) for path in key]
-    for public in keys:
-        refuse_sample(public)
-    payload = runtime_image(spec, name, [public.raw for public in keys], parse_version(version))
+    keys = [public.raw for public in _trusted(key)]
+    payload = runtime_image(spec, name, keys, parse_version(version))
     room = spec.max_runtime_size
     if len(payload) > room:
         raise UsageError(f"the runtime has {len(payload)} bytes, its partition takes {room}")
