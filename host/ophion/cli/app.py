@@ -25,6 +25,7 @@ from ophion.cli import (
     sim_verbs,
 )
 from ophion.cli.output import print_error
+from ophion.cli.profiles import Profile, choose
 from ophion.errors import EXIT_INTERRUPTED, OphionError
 
 DEBUG_VARIABLE = "OPHION_DEBUG"
@@ -71,11 +72,15 @@ def _version(wanted: bool) -> None:
 
 
 def _root(
+    context: typer.Context,
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
     ),
+    profile: Profile = None,
 ) -> None:
     """Build, sign and push updates for MicroPython devices."""
+    if profile is None:  # otherwise its option has chosen
+        choose(context, None)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -21,6 +21,7 @@ from smpclient.requests.os_management import EchoWrite, MCUMgrParametersRead, Re
 from smpclient.requests.settings_management import (
     CommitSettings,
     DeleteSetting,
+    ReadSetting,
     SaveSettings,
     WriteSetting,
 )
@@ -44,7 +45,7 @@ from ophion.push.group64 import (
 )
 from ophion.push.pipeline import SLOW_ANSWER_TIMEOUT_S, Limits, Uploader
 from ophion.push.refusal import GENERIC, refusal
-from ophion.push.settings import setting
+from ophion.push.settings import READABLE, setting, value_of
 from ophion.push.wire import transport_of_device
 
 CONNECT_TIMEOUT_S = 15.0
@@ -62,8 +63,10 @@ class Link:
     def __init__(
         self, device: str, connect_timeout_s: float = CONNECT_TIMEOUT_S, access: Access | None = None
     ) -> None:
-        """`device` is a Bluetooth name or address, udp:HOST:PORT, serial:PATH or raw:PATH; `access` is shown
-        to it once it is connected."""
+        """`device` is a Bluetooth name or address, udp:HOST:PORT, serial:PATH, raw:PATH or sim:DIR.
+
+        `access` is shown to it once it is connected.
+        """
         self.device = device
         self._access = access or Access()
         self._let_in = False
@@ -221,6 +224,14 @@ class Link:
         """What the device counts, by group: "events" for ever, "boot" and "link" since its last reset."""
         answer: CountersResponse = await self._request(CountersRead(), "its counters")
         return dict(answer.counters)
+
+    async def settings(self) -> dict[str, str | int]:
+        """The settings of the device by name: "name", "period_s" (seconds), "access" (read only)."""
+        found = {}
+        for name in READABLE:
+            answer = await self._request(ReadSetting(name=f"ophion/{name}"), f"the setting {name}")
+            found[name] = value_of(name, answer.val)
+        return found
 
     async def set(self, name: str, value: str) -> None:
         """Change the setting "name" or "period_s" for good; an empty `value` is the layout's own.
