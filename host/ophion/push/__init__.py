@@ -10,6 +10,8 @@ async with aclosing(push_many(image, ["lamp-1", "udp:10.0.0.7", "sim:device"])) 
         ...
 """
 
+import logging
+
 from ophion.push.access import Access
 from ophion.push.events import (
     Confirmed,
@@ -29,6 +31,10 @@ from ophion.push.radio import use_radio
 from ophion.push.rollback import roll_back
 from ophion.push.scan import Found, scan
 from ophion.push.update import PushOptions, push
+
+# smpclient tells by its log what is raised here, or is an event: quiet unless somebody has asked for more.
+if logging.getLogger("smpclient").level == logging.NOTSET:
+    logging.getLogger("smpclient").setLevel(logging.CRITICAL)
 
 __all__ = [
     "Access",

@@ -45,7 +45,9 @@ def use_radio(radio: str | None = None) -> Callable[[], None]:
     try:
         from ophion.sim import bleak_bumble
     except ImportError as error:
-        raise UsageError(f"no simulated radio here: {error}", "pip install 'ophion[sim]'") from None
+        raise UsageError(
+            f"no simulated radio here: {error}", "the simulator runs on Linux, with `pip install ophion`"
+        ) from None
     bonds = bonds_file(radio)
     if bonds is not None:
         bleak_bumble.keep_bonds(transport, bonds)

@@ -50,5 +50,7 @@ def sim_transport(access: Access) -> SimTransport:
     try:
         import ophion.sim.bleak_bumble  # noqa: F401
     except ImportError as error:
-        raise UsageError(f"no simulated radio here: {error}", "pip install 'ophion[sim]'") from None
+        raise UsageError(
+            f"no simulated radio here: {error}", "the simulator runs on Linux, with `pip install ophion`"
+        ) from None
     return SimTransport(access)

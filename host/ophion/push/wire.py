@@ -114,7 +114,7 @@ def _serial(kind: str) -> Any:
     try:
         from smpclient.transport.serial import SMPSerialRawTransport, SMPSerialTransport
     except ImportError as error:
-        raise UsageError(f"no serial ports here: {error}", "pip install 'ophion[serial]'") from None
+        raise UsageError(f"no serial ports here: {error}", "pip install ophion") from None
 
     class Console(_Wire, SMPSerialTransport):
         """Lines of base64 between other text."""
