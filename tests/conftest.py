@@ -6,12 +6,18 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 os.environ["OPHION_ROOT"] = str(ROOT)
+# Nobody's configuration and no cache of this computer play a part.
+_HOME = tempfile.TemporaryDirectory(prefix="ophion-tests-")
+os.environ.update(XDG_CONFIG_HOME=f"{_HOME.name}/config", XDG_CACHE_HOME=f"{_HOME.name}/cache")
+for _name in ("OPHION_CONFIG", "OPHION_DEVICE", "OPHION_PROFILE", "OPHION_RADIO", "OPHION_TIMEOUT"):
+    os.environ.pop(_name, None)
 for folder in (ROOT / "tests" / "shared", ROOT / "host" / "ophion" / "sim" / "device"):
     # Appended: the simulator's stand-ins (time.py, select.py) must not hide the standard library.
     sys.path.append(str(folder))

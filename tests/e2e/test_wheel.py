@@ -24,7 +24,8 @@ PLACES = {
 
 def run(*words, cwd, timeout=500, **environment):
     """Run a command in an environment that knows nothing of this one; returns its output."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "OPHION"))}
+    ours = ("PYTHON", "OPHION", "XDG")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     done = subprocess.run(
         [str(word) for word in words],
         cwd=cwd,

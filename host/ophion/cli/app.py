@@ -24,8 +24,9 @@ from ophion.cli import (
     push_verbs,
     sim_verbs,
 )
+from ophion.cli.hints import hint_of
 from ophion.cli.output import print_error
-from ophion.cli.profiles import Profile, choose
+from ophion.cli.profiles import RootProfile, choose
 from ophion.errors import EXIT_INTERRUPTED, OphionError
 
 DEBUG_VARIABLE = "OPHION_DEBUG"
@@ -44,7 +45,11 @@ def make_app() -> typer.Typer:
         no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        # Colours are for terminals; NO_COLOR (no-color.org) switches them off there.
+        context_settings={
+            "help_option_names": ["-h", "--help"],
+            "color": False if os.environ.get("NO_COLOR") else None,
+        },
     )
     app.callback()(_root)
     verbs = (
@@ -76,11 +81,10 @@ def _root(
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
     ),
-    profile: Profile = None,
+    profile: RootProfile = None,
 ) -> None:
     """Build, sign and push updates for MicroPython devices."""
-    if profile is None:  # otherwise its option has chosen
-        choose(context, None)
+    choose(context, profile)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -94,7 +98,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             print_error("interrupted", "", as_json)
         return code
     except OphionError as error:
-        print_error(error.message, error.hint, as_json)
+        print_error(error.message, hint_of(error, words), as_json)
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         print_error("interrupted", "", as_json)

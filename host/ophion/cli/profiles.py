@@ -38,34 +38,55 @@ _SHARED = (*_DEVICES, "timeout", "radio", "operator", "pair", "passkey")
 _NEVER = ("json", "help", "version", "profile")
 
 
-def choose(context: typer.Context, profile: str | None) -> str | None:
+def choose(context: typer.Context, profile: str | None) -> None:
     """Give `context` (of the root or of a verb) the options of `profile`, or of the default one.
 
     Raises UsageError for a profile that is not there, InputError for a file that cannot be used.
     """
     default, profiles = read_profiles()
     name = profile or default
-    if name:
-        if name not in profiles:
-            known = ", ".join(sorted(profiles)) or "none"
-            raise UsageError(f"no profile is called {name!r}", f"there are: {known} (in {_places()})")
-        made = default_map(context.find_root().command, profiles[name], name)
-        for word in _path(context):
-            made = made.get(word, {})
-        context.default_map = made
+    if not name:
+        return
+    if name not in profiles:
+        known = ", ".join(sorted(profiles)) or "none"
+        raise UsageError(f"no profile is called {name!r}", f"there are: {known} (in {_places()})")
+    made = default_map(context.find_root().command, profiles[name], name)
+    for word in _path(context):
+        made = made.get(word, {})
+    context.default_map = made
+
+
+def _choose_for_verb(context: typer.Context, profile: str | None) -> str | None:
+    """What a verb's own --profile does; without one, the root has chosen already."""
+    if profile:
+        choose(context, profile)
     return profile
 
 
-Profile = Annotated[
+def _complete_profile(incomplete: str) -> list[str]:
+    return [name for name in profile_names() if name.startswith(incomplete)]
+
+
+_HELP = "Profile of the configuration file to take options from."
+RootProfile = Annotated[
     str | None,
     typer.Option(
         "--profile",
         metavar="NAME",
         envvar=PROFILE_VARIABLE,
+        autocompletion=_complete_profile,
+        help=_HELP,
+    ),
+]
+Profile = Annotated[
+    str | None,
+    typer.Option(
+        "--profile",
+        metavar="NAME",
         is_eager=True,
-        callback=choose,
-        autocompletion=lambda incomplete: [name for name in profile_names() if name.startswith(incomplete)],
-        help="Profile of the configuration file to take options from.",
+        callback=_choose_for_verb,
+        autocompletion=_complete_profile,
+        help=_HELP,
     ),
 ]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import typer
 
+from ophion.cli.hints import hint_of
 from ophion.cli.output import clean, print_error, print_json, table
 from ophion.cli.push_source import Source
 from ophion.cli.push_verbs import describe_event
@@ -69,7 +70,7 @@ async def _once(source: Source, options: PushOptions, at_once: int, as_json: boo
     try:
         images = await asyncio.to_thread(source.images)
     except OphionError as error:
-        print_error(error.message, error.hint, as_json)
+        print_error(error.message, hint_of(error), as_json)
         return
     for image in images:
         value = {
@@ -113,7 +114,7 @@ def _summary(outcomes: dict[str, Outcome], as_json: bool) -> None:
     sys.stdout.flush()
     for name, outcome in outcomes.items():
         if outcome.error is not None:
-            print_error(f"{name}: {outcome.error.message}", outcome.error.hint, as_json)
+            print_error(f"{name}: {outcome.error.message}", hint_of(outcome.error), as_json)
 
 
 def _row(name: str, outcome: Outcome) -> dict[str, object]:
@@ -125,7 +126,7 @@ def _row(name: str, outcome: Outcome) -> dict[str, object]:
         "seconds": outcome.seconds,
         "exit_code": error.exit_code if error else 0,
         "error": error.message if error else "",
-        "hint": error.hint if error else "",
+        "hint": hint_of(error) if error else "",
     }
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ophion.cli.complete import keys
 from ophion.cli.key_verbs import PassphraseFile, passphrase_source
 from ophion.cli.output import Json, byte_count, show
 from ophion.cli.sign_options import read_options, read_version
@@ -21,7 +22,13 @@ if TYPE_CHECKING:
 Payload = Annotated[Path, typer.Argument(metavar="PAYLOAD", help="What `ophion build` made.")]
 Key = Annotated[
     str,
-    typer.Option("--key", "-k", metavar="URI", help="The signing key: PATH, file:PATH or pkcs11:..."),
+    typer.Option(
+        "--key",
+        "-k",
+        metavar="URI",
+        autocompletion=keys,
+        help="The signing key: PATH, file:PATH or pkcs11:...",
+    ),
 ]
 Out = Annotated[
     Path | None, typer.Option("--out", "-o", metavar="FILE", help="Default: PAYLOAD with suffix .bin.")

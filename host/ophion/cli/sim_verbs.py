@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ophion.cli.complete import board_names
 from ophion.cli.output import Json, print_json, show
 from ophion.errors import UsageError
 
@@ -63,6 +64,9 @@ CutAt = Annotated[
     int | None,
     typer.Option("--cut-at-op", min=1, metavar="N", help="Power fails in flash operation N; this ends."),
 ]
+BoardName = Annotated[
+    str, typer.Option(autocompletion=board_names, help="New device: a board that comes with ophion.")
+]
 Udp = Annotated[
     str, typer.Option("--udp", metavar="HOST:PORT", help="New device: take updates over UDP there, too.")
 ]
@@ -94,7 +98,7 @@ def sim(
     operator: Operators = None,
     passkey: DevicePasskey = None,
     layout: LayoutFile = None,
-    board: Annotated[str, typer.Option(help="New device: a board that comes with ophion.")] = "sim",
+    board: BoardName = "sim",
     name: Annotated[str, typer.Option(help="New device: name in the air.")] = "ophion-sim",
     udp: Udp = "",
     serial: SerialFraming = "",

@@ -29,7 +29,7 @@ from smpclient.transport import SMPTransportDisconnected
 from smpclient.transport.ble import SMPBLETransportDeviceNotFound, SMPBLETransportNotSMPServer
 
 from ophion.errors import DeviceNotFound, LinkLost, OphionError, RefusedError
-from ophion.push.access import OPERATOR, Access, show_token
+from ophion.push.access import OPERATOR, WIRES, Access, show_token
 from ophion.push.group64 import GROUP as OPHION_GROUP
 from ophion.push.group64 import (
     CountersRead,
@@ -114,7 +114,7 @@ class Link:
                 return
             await self.close()
             if time.monotonic() >= deadline:
-                raise DeviceNotFound(f"nothing answers at {self.device}")
+                raise not_found(self.device)
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
@@ -310,6 +310,8 @@ class Link:
 
 def not_found(device: str) -> DeviceNotFound:
     """The error for a device that nobody saw."""
+    if device.startswith(WIRES):
+        return DeviceNotFound(f"nothing answers at {device}", "is it switched on, and is this its place?")
     return DeviceNotFound(f"no device named {device} is in range", "see `ophion device list`")
 
 
