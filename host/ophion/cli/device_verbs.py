@@ -86,7 +86,8 @@ def trust(as_json: Json = False) -> None:
     """Show what the device trusts, and what it asks of images at least."""
 
     async def work(link: Link) -> dict[str, Any]:
-        return cast("dict[str, Any]", plain_all((await link.trust()).model_dump()))
+        answer = (await link.trust()).model_dump(exclude={"header", "version", "sequence", "smp_data"})
+        return cast("dict[str, Any]", plain_all(answer))
 
     value = _with_link(work)
     show(as_json, value, trust_text(value))

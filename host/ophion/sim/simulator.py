@@ -227,10 +227,12 @@ class Simulator:
 
     @property
     def directory(self) -> Path:
+        """Where the device keeps its state."""
         return self._state.path
 
     @property
     def name(self) -> str:
+        """What it was called when it was made; it may call itself something else in the air."""
         return self._board.name
 
     @property
@@ -245,6 +247,7 @@ class Simulator:
 
     @property
     def powered(self) -> bool:
+        """Whether the power is on."""
         return self._processor is not None and self._processor.powered
 
     @property
