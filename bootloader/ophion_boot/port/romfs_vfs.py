@@ -109,9 +109,9 @@ class File(io.IOBase):
         self._at += count
         return count
 
-    def read(self, size: int | None = -1):  # type: ignore[no-untyped-def]
+    def read(self, size: int = -1):  # type: ignore[no-untyped-def]
         """`size` bytes (characters, of a text), or all that are left."""
-        if size is None or size < 0:
+        if size < 0:
             return self._made(self._take(self._end))
         return self._characters(size) if self._text else self._take(size)
 
