@@ -90,6 +90,8 @@ class RomfsVfs:
 
     def _list(self, first: int, end: int, is_str: bool):  # type: ignore[no-untyped-def]
         for name, folder, at, stop in self._fs.entries(first, end):
+            if not folder:
+                at, stop = self._fs.content(at, stop)
             yield (name.decode() if is_str else name), (_IFDIR if folder else _IFREG), 0, stop - at
 
 
