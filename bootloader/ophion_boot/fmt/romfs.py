@@ -105,7 +105,7 @@ class Romfs:
                 if name in names:
                     raise _error("name twice", at)
                 # Printable ASCII without a slash, and nothing that means another place.
-                if not name.strip(b".") or min(name) < 0x20 or max(name) > 0x7E or b"/" in name:
+                if name in (b"", b".", b"..") or min(name) < 0x20 or max(name) > 0x7E or b"/" in name:
                     raise _error("bad name", at)
                 names.add(name)
                 if folder:
