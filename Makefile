@@ -39,6 +39,10 @@ bench: $(STAMP) ## Count the erases of updates, beside MCUboot's, what a boot co
 	$(PYTHON) tools/bench/boot.py
 	$(PYTHON) tools/bench/link
 
+.PHONY: hil
+hil: $(STAMP) ## Run the end-to-end scenarios on a board (KEY=key.pem BLE=NAME PORT=/dev/ttyUSB0; tools/hil)
+	$(PYTHON) tools/hil --key "$(KEY)" --ble "$(BLE)" --port "$(PORT)" $(ARGS)
+
 .PHONY: qemu
 qemu: $(STAMP) ## Build MicroPython for QEMU's RISC-V machine, once (tools/qemu)
 	$(PYTHON) tools/qemu build
