@@ -38,6 +38,7 @@ def apply(chip: EfuseChip, record: Record, makers: Mapping[str, Maker], *, close
         left = steps(record.wishes, state, record.known, close=close)
         if last is None:
             record.check_sealed()
+            record.save()
         if not left:
             _note(record, "closed" if close else "open")
             return
@@ -59,7 +60,6 @@ def apply(chip: EfuseChip, record: Record, makers: Mapping[str, Maker], *, close
 def _burn(chip: EfuseChip, record: Record, step: Step, makers: Mapping[str, Maker]) -> bool:
     secret = step.action == DATA and not step.data
     key = makers[step.purpose](record, step) if secret else b""
-    record.save()
     alive = chip.burn(step, key)
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     record.steps.append({"row": step.row, "burned": step.says, "at": now})
