@@ -1,8 +1,7 @@
-"""Rig of provisioning: espefuse's virtual eFuses, boards of each chip, signed flash contents; power that fails."""
+"""Rig of provisioning: espefuse's virtual eFuses, boards of each chip, signed flash; power that fails."""
 
 import copy
 import functools
-from pathlib import Path
 
 import espefuse
 import espsecure
@@ -25,7 +24,7 @@ class PowerCut(Exception):
 
 @functools.cache
 def pristine(chip):
-    """espefuse's commands for a virtual chip without a file. Making them reads long tables, so they are copied."""
+    """espefuse's commands for a virtual chip without a file: to be copied, making them reads long tables."""
     base = espefuse.SUPPORTED_CHIPS[chip].efuse_lib.EmulateEfuseController
 
     class Failing(base):
@@ -57,6 +56,7 @@ def pristine(chip):
             if path.exists():
                 self.mem = BitStream(bytes=path.read_bytes(), length=self.REGS.EFUSE_MEM_SIZE * 8)
             else:
+                self.mem.set(0)
                 self.set_chip_revision(CHIPS[chip].least_revision)
                 super().save_to_file()
 
@@ -81,7 +81,7 @@ class Silent(TemplateLogger):
 
 @pytest.fixture(autouse=True)
 def silence():
-    """espefuse's log, and its file handles: it leaves one open when it makes a file (emulate_efuse_controller_base)."""
+    """Tests use espefuse themselves, too: drop what it says."""
     from esp_pylib.logger import EspLog
 
     before = EspLog.instance
@@ -158,8 +158,16 @@ class Bench:
         self.made = {}
 
     def open(self, burned=lambda number: None):
-        """The chip, as after a power-up; `burned(number)` is called after each burn, and may raise PowerCut."""
+        """The chip, as after a power-up; `burned(number)` is called after each burn, may raise PowerCut."""
         return EfuseChip(power_up(self.chip, self.path, burned))
+
+    def commands(self):
+        """espefuse's commands, as after a power-up."""
+        return power_up(self.chip, self.path)
+
+    def chip_of(self, commands):
+        """The chip that these commands are for."""
+        return EfuseChip(commands)
 
     def record(self):
         """The device's record, new or read."""
@@ -191,13 +199,13 @@ class Bench:
 
     def set_bits(self, **fields):
         """Burn fields by espefuse itself, as somebody else would."""
-        commands = power_up(self.chip, self.path)
+        commands = self.commands()
         commands.burn_efuse(fields)
         return commands
 
     def bits(self):
         """What the eFuses show, by block."""
-        return power_up(self.chip, self.path).esp.shown()
+        return self.commands().esp.shown()
 
 
 def board_text(chip, nvs):
@@ -206,11 +214,13 @@ def board_text(chip, nvs):
     return text.replace("encrypted = true", "encrypted = true\nnvs_encrypted = true") if nvs else text
 
 
+@pytest.fixture(scope="session")
+def make_bench(boot_keys, signed):
+    """Make a Bench in a folder: make_bench("esp32c6", folder, download="secure")."""
+    return lambda chip, folder, **options: Bench(chip, folder, boot_keys, signed, **options)
+
+
 @pytest.fixture
-def bench(tmp_path, boot_keys, signed):
+def bench(tmp_path, make_bench):
     """Make a Bench: bench("esp32c6", download="secure")."""
-
-    def make(chip, name="device", **options):
-        return Bench(chip, Path(tmp_path) / name, boot_keys, signed, **options)
-
-    return make
+    return lambda chip, name="device", **options: make_bench(chip, tmp_path / name, **options)

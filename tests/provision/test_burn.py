@@ -76,7 +76,7 @@ def test_a_power_cut_in_the_middle_of_a_call(chip, bench):
 
 
 def first_start(device):
-    """What the second-stage bootloader of ESP-IDF does at its first start (flash_encrypt.c), through espefuse."""
+    """What ESP-IDF's second-stage bootloader does at its first start (flash_encrypt.c), through espefuse."""
     import io
 
     chip = CHIPS[device.chip]
