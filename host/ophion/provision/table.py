@@ -137,12 +137,10 @@ def _digest(slot: int) -> Row:
 
 
 def _revoke(slot: int) -> tuple[Row, ...]:
-    field = f"SECURE_BOOT_KEY_REVOKE{slot}"
-    lines = ("bootloader", "keys")
-    return (
-        Row(field, CLEAR, lines, "the key of this slot is in use", when=f"digest {slot}"),
-        Row(field, SET, lines, "nobody adds a key to an unused slot", when=f"no digest {slot}"),
-    )
+    field, lines = f"SECURE_BOOT_KEY_REVOKE{slot}", ("bootloader", "keys")
+    used = Row(field, CLEAR, lines, "the key of this slot is in use", when=f"digest {slot}")
+    free = Row(field, SET, lines, "nobody adds a key to an unused slot", when=f"no digest {slot}")
+    return (used, free) if slot else (used,)
 
 
 def _modern(caches: tuple[str, ...], clear: tuple[Row, ...] = ()) -> tuple[Row, ...]:
@@ -158,7 +156,13 @@ def _modern(caches: tuple[str, ...], clear: tuple[Row, ...] = ()) -> tuple[Row, 
         Row("DIS_DIRECT_BOOT", SET, _CODE, "no start past the second-stage bootloader"),
         Row("DIS_PAD_JTAG", SET, _ALL, "JTAG is off at its pins, for good (hard)"),
         Row("DIS_USB_JTAG", SET, _ALL, usb),
-        Row("SOFT_DIS_JTAG", SET, _ALL, "no key switches JTAG on again (soft)", value=7),
+        Row(
+            "SOFT_DIS_JTAG",
+            SET,
+            _ALL,
+            "JTAG is off (soft): the HMAC engine could undo it, were it not for the rows above",
+            value=7,
+        ),
         Row("DIS_ICACHE", LOCK, _CODE, "the bits of this group that stop a chip stay clear"),
         Row("SECURE_BOOT_EN", SET, _CODE, "the ROM runs a signed second-stage bootloader only"),
         _XTS,
@@ -177,7 +181,7 @@ def _modern(caches: tuple[str, ...], clear: tuple[Row, ...] = ()) -> tuple[Row, 
             "ENABLE_SECURITY_DOWNLOAD",
             SET,
             _ALL,
-            "the download mode can erase and write flash, and nothing else",
+            "the download mode takes writes to flash and tells what is on, and nothing else",
             when=SECURE,
             after="close",
         ),
