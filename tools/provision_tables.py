@@ -46,9 +46,8 @@ def _rows(chips: list[Chip]) -> str:
     for row in sorted(rows, key=lambda row: max(c.rows.index(row) for c in chips if row in c.rows)):
         mine = [chip for chip in chips if row in chip.rows]
         names = "" if len(mine) == len(chips) else f" ({', '.join(chip.title for chip in mine)})"
-        lines.append(
-            f"| `{row.target}`{names} | {_becomes(row, mine[0])} | {_when(row)} | {', '.join(row.lines)} | {row.why} |"
-        )
+        cells = (f"`{row.target}`{names}", _becomes(row, mine[0]), _when(row), ", ".join(row.lines), row.why)
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -86,4 +85,4 @@ if __name__ == "__main__":
     if "--write" in sys.argv:
         DOCUMENT.write_text(filled(DOCUMENT.read_text()))
     else:
-        print("\n\n".join(tables().values()))
+        sys.stdout.write("\n\n".join(tables().values()) + "\n")

@@ -124,6 +124,8 @@ def apply(
 
     if yes != irreversible:
         raise UsageError("--yes and --irreversible go together", "what is burned stays burned")
+    if not yes and not sys.stdin.isatty():
+        raise UsageError("there is no terminal to ask at", "scripts give --yes --irreversible")
     layout, publics = _layout(board), _publics(boot_key, passphrase_file)
     wishes = _wishes(layout, publics, flash_key, download, quiet_rom)
     keep = (lambda: ask_passphrase(passphrase_file, twice=True)) if keep_key else None
@@ -208,8 +210,6 @@ def _run(chip: EfuseChip, record: Record, makers: Any, close: bool, as_json: boo
 
 def _confirm(text: str, state: State, as_json: bool) -> None:
     """Let a person type the MAC of the chip that is to be burned."""
-    if not sys.stdin.isatty():
-        raise UsageError("there is no terminal to ask at", "scripts give --yes --irreversible")
     typer.echo(text, err=as_json)
     answer = typer.prompt(f"type the chip's MAC ({state.mac}) to burn this for good", err=True)
     if answer.strip().lower() != state.mac:

@@ -125,25 +125,26 @@ class EfuseChip:
 
 
 def open_virtual(path: str | os.PathLike[str], chip: str) -> EfuseChip:
-    """espefuse's virtual eFuses of `chip` in the file `path`, made when it is not there.
+    """espefuse's virtual eFuses of `chip` in the file `path`.
 
-    Raises InputError when the file is that of another chip.
+    When it is not there it is made: a new chip whose revision is the least that will do. Raises InputError
+    when the file is that of another chip.
     """
     espefuse = _espefuse()
-    size = espefuse.SUPPORTED_CHIPS[chip].efuse_lib.EmulateEfuseController().REGS.EFUSE_MEM_SIZE
     place = Path(path)
-    if place.exists() and place.stat().st_size not in (0, size):
-        raise InputError(
-            f"{place} holds {place.stat().st_size} bytes, virtual eFuses of an {chip} have {size}"
-        )
+    size = espefuse.SUPPORTED_CHIPS[chip].efuse_lib.EmulateEfuseController().REGS.EFUSE_MEM_SIZE
+    new = not place.exists()
+    if not new and place.stat().st_size != size:
+        have = place.stat().st_size
+        raise InputError(f"{place} holds {have} bytes, virtual eFuses of an {chip} have {size}")
     if not place.parent.is_dir():
         raise InputError(f"there is no folder {place.parent}")
     with quiet("opening virtual eFuses"):
-        return EfuseChip(
-            espefuse.init_commands(
-                chip=chip, virt=True, virt_efuse_file=os.fspath(place), do_not_confirm=True
-            )
-        )
+        esp = espefuse.get_esp(chip=chip, virt=True, virt_efuse_file=os.fspath(place))
+        if new:
+            esp.set_chip_revision(CHIPS[chip].least_revision)
+            esp.save_to_file()
+        return EfuseChip(espefuse.init_commands(esp=esp, do_not_confirm=True))
 
 
 def blank(chip: str) -> State:

@@ -181,7 +181,7 @@ def _modern(caches: tuple[str, ...], clear: tuple[Row, ...] = ()) -> tuple[Row, 
             "ENABLE_SECURITY_DOWNLOAD",
             SET,
             _ALL,
-            "the download mode takes writes to flash and tells what is on, and nothing else",
+            "the download mode reads, writes and erases flash as it lies there, and nothing else",
             when=SECURE,
             after="close",
         ),
@@ -211,7 +211,7 @@ _CANNOT = (
     "Code that runs can use a key that it cannot read, through the engine that the key is for",
 )
 _SECURE_DOWNLOAD = (
-    "With the secure download mode a programmer can still erase the flash; only DIS_DOWNLOAD_MODE ends that"
+    "In its secure download mode a programmer can read flash as it lies there (encrypted), and erase it"
 )
 
 _ESP32 = (
