@@ -59,6 +59,13 @@ MAY_IMPORT = {
         "ophion.sim",
         "ophion_boot.fmt",
     ),
+    "ophion.provision": (
+        "ophion.provision",
+        "ophion.build",
+        "ophion.keys",
+        *_HELPERS,
+        "ophion_boot.fmt",
+    ),
     "ophion.sim": ("ophion.sim", "ophion.build", *_HELPERS),
 }
 
