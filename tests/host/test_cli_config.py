@@ -15,7 +15,7 @@ from ophion.cli.app import make_app
 from ophion.cli.push_many import exit_code
 
 ROOT = Path(__file__).parents[2]
-CLI = (ROOT / "host" / "CLI.md").read_text()
+CLI = (ROOT / "host/docs/reference/using.md").read_text()
 OPHION = str(Path(sys.executable).with_name("ophion"))
 
 

@@ -64,7 +64,7 @@ def test_the_parts_of_the_library_are_named_in_its_docstring():
 @pytest.mark.parametrize("name", PUBLIC)
 def test_what_is_public_is_documented_and_typed(name):
     module = importlib.import_module(f"ophion.{name}")
-    assert module.__doc__ and module.__all__ == sorted(set(module.__all__))
+    assert module.__doc__ and len(set(module.__all__)) == len(module.__all__) > 2
     for word in module.__all__:
         thing = getattr(module, word)
         where = f"ophion.{name}.{word}"

@@ -115,7 +115,6 @@ def deliver(
 
 
 @device.command("logs")
-@device.command("log", hidden=True)
 @takes_devices
 def logs(as_json: Json = False) -> None:
     """Show what happened to updates on the device, with its reasons, oldest first."""

@@ -13,6 +13,7 @@ async with aclosing(push_many(image, ["lamp-1", "udp:10.0.0.7", "sim:device"])) 
 import logging
 
 from ophion.push.access import Access
+from ophion.push.discovery import Found, scan
 from ophion.push.events import (
     Confirmed,
     Connected,
@@ -29,7 +30,6 @@ from ophion.push.link import Link
 from ophion.push.many import Outcome, push_many
 from ophion.push.radio import use_radio
 from ophion.push.rollback import roll_back
-from ophion.push.scan import Found, scan
 from ophion.push.update import PushOptions, push
 
 # smpclient tells by its log what is raised here, or is an event: quiet unless somebody has asked for more.
