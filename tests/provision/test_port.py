@@ -105,3 +105,14 @@ def test_the_wrong_chip_on_a_line(bench, on_a_line, capsys, boot_keys, tmp_path)
 def test_nobody_on_the_line():
     with pytest.raises(DeviceNotFound, match="no chip answers on socket:"):
         open_port("socket://127.0.0.1:9")
+
+
+def test_the_last_step_of_a_chip_that_falls_silent(bench, on_a_line):
+    """The default: espefuse cannot read back what it burned, since nobody answers any more."""
+    device = bench("esp32c3")
+    device.run(close=False)
+    line = on_a_line(device)
+    steps = provision(device, line.port, close=True)
+    assert [step.row for step in steps] == ["DIS_DOWNLOAD_MODE"] and line.dumb
+    assert device.record().state == "closed"
+    assert check(device.wishes, device.open().state()).good
