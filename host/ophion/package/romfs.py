@@ -66,7 +66,7 @@ def _file(data: bytes, at: int, end: int, path: str) -> RomFile:
             return RomFile(path, body, stop - body)
         if kind == _POINTER:
             size, next_at = _uint(data, body, stop)[::-1]
-            _, offset = _uint(data, next_at, stop)
+            offset = _uint(data, len(MAGIC), len(data))[0] + _uint(data, next_at, stop)[1]
             if offset + size > len(data):
                 raise ImageError(f"ROMFS file {path} points outside the payload")
             return RomFile(path, offset, size)
