@@ -17,7 +17,7 @@ from ophion.build.lock import Lock, Package, load_lock
 from ophion.build.mpy import Compiler, check_mpy, compile_module, find_compiler
 from ophion.build.romfs import in_order, pack_romfs
 from ophion.build.tree import OUTPUT_NAME, source_files
-from ophion.errors import BuildError
+from ophion.errors import BuildError, UsageError
 from ophion.files import read_file, write_file
 
 START_MODULE = "main"
@@ -40,6 +40,10 @@ class Network:
     update: bool = False
     offline: bool = False
     cache: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.update and (self.locked or self.offline):
+            raise UsageError("--update asks everywhere anew: it goes with neither --locked nor --offline")
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,8 @@ class Fetcher:
                 data = bytes(response.read(MAX_INPUT_BYTES + 1))
         except HTTPError as error:
             error.close()
-            raise BuildError(f"{url}: HTTP {error.code} {error.reason}", _hint(error.code)) from None
+            reason = " ".join(str(error.reason).split())
+            raise BuildError(f"{url}: HTTP {error.code} {reason}", _hint(error.code)) from None
         except (OSError, HTTPException, ValueError) as error:
             raise BuildError(f"{url} cannot be fetched: {getattr(error, 'reason', '') or error}") from None
         if len(data) > MAX_INPUT_BYTES:
