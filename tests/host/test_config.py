@@ -116,6 +116,24 @@ def test_only_what_include_names_goes_in(workshop):
     assert [path for path, _ in build(folder).files] == ["lib/a.mpy", "main.mpy", "www/index.html"]
 
 
+def test_private_keys_stay_out_unless_they_are_named(workshop):
+    key = workshop.key.read_bytes()
+    files = {**GOOD, "key.pem": key, "key.pub": workshop.pub.read_bytes(), "tls/client.pem": key}
+    for toml, found in (
+        ("", "key.pem"),
+        ('exclude = ["key.pem"]\n', "tls/client.pem"),
+        ('secrets = ["tls/*"]\n', "key.pem"),
+    ):
+        with pytest.raises(BuildError, match=f"^{found} holds a private key") as caught:
+            build(workshop.app(files, toml=toml))
+        assert "exclude" in caught.value.hint
+    built = build(workshop.app(files, toml='secrets = ["*.pem"]\n'))
+    assert [path for path, _ in built.files] == ["key.pem", "key.pub", "main.mpy", "tls/client.pem"]
+    guarded = b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
+    with pytest.raises(BuildError, match=r"x\.py holds a private key"):
+        build(workshop.app({"main.py": "pass\n", "x.py": b"# " + guarded}, name="other"))
+
+
 def test_sizes_above_the_budget(workshop):
     files = {**GOOD, "blob.bin": bytes(5000)}
     warned = build(workshop.app(files, toml='\n[size]\nwarn = "4K"\nlimit = 9000\n'))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from ophion.build.fetch import Fetcher
 from ophion.build.lock import Lock, Package, load_lock
 from ophion.build.mpy import Compiler, check_mpy, compile_module, find_compiler
 from ophion.build.romfs import in_order, pack_romfs
-from ophion.build.tree import OUTPUT_NAME, source_files
+from ophion.build.tree import OUTPUT_NAME, matches, source_files
 from ophion.errors import BuildError, UsageError
 from ophion.files import read_file, write_file
 
@@ -24,6 +25,7 @@ START_MODULE = "main"
 """The module that the device imports from the mounted payload."""
 
 _HEADER_BYTES = 32
+_PRIVATE = re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----")
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,8 @@ def build(app_dir: str | os.PathLike[str], network: Network = Network()) -> Buil
     Every .py is compiled, everything else goes in as it is. Dependencies are those of `ophion.lock`,
     which is written, last of all, when there is something to add. Raises BuildError (see
     `ophion.build.config`, `.tree`, `.dependencies` and `.mpy`), also when two files would get the same
-    name, the entry module is missing, or the payload is larger than its limit or its boards' slots.
+    name, the entry module is missing, a file holds a private key, or the payload is larger than its
+    limit or its boards' slots.
     """
     folder = Path(app_dir)
     config = load_config(folder)
@@ -186,6 +189,7 @@ def _keep(lock: Lock, folder: Path, network: Network) -> None:
 def _parts(files: Iterable[Fetched], config: AppConfig, compiler: Compiler) -> dict[str, Part]:
     parts: dict[str, Part] = {}
     for file in files:
+        _check_secret(file, config.secrets)
         part = _convert(file, compiler, config.optimize)
         if part.path in parts:
             raise BuildError(
@@ -194,6 +198,15 @@ def _parts(files: Iterable[Fetched], config: AppConfig, compiler: Compiler) -> d
         parts[part.path] = part
     start = _start(parts, config, compiler)
     return {**parts, start.path: start} if start else parts
+
+
+def _check_secret(file: Fetched, allowed: tuple[str, ...]) -> None:
+    """Raise BuildError for a private key that nobody said belongs in the image."""
+    if _PRIVATE.search(file.data) and not matches(file.path, allowed):
+        raise BuildError(
+            f"{file.path} holds a private key, which everybody with the image could read",
+            "move it out of the folder, name it in `exclude`, or in `secrets` if devices need it",
+        )
 
 
 def _convert(file: Fetched, compiler: Compiler, optimize: int) -> Part:

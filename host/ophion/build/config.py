@@ -8,6 +8,7 @@ entry = "main"                # module that the device runs (default "main")
 optimize = 0                  # mpy-cross -O level, 0 to 3 (default 0: asserts and line numbers stay)
 include = ["*.py", "www/*"]   # patterns of files that go into the image (default: all)
 exclude = ["README.md"]       # patterns of files that stay out
+secrets = ["tls/client.pem"]  # patterns of files that may hold a private key; others fail the build
 
 [dependencies]                # as `mip install` takes them; they come to lib/ in the image
 aioble = "0.6.1"                             # NAME = VERSION, from the package index
@@ -46,7 +47,7 @@ LOCK_NAME = "ophion.lock"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _KEYS = {
-    "app": {"name", "version", "boards", "entry", "optimize", "include", "exclude"},
+    "app": {"name", "version", "boards", "entry", "optimize", "include", "exclude", "secrets"},
     "sources": set(Sources.__dataclass_fields__),
     "size": {"warn", "limit"},
     "sign": {"key", "chain", "hardware", "min_runtime", "security_counter", "max_size", "encrypt"},
@@ -85,6 +86,7 @@ class AppConfig:
     optimize: int = 0
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
     boards: tuple[str, ...] = ()
     layouts: tuple[Layout, ...] = ()
     dependencies: Mapping[str, Requirement] = field(default_factory=dict)
@@ -132,6 +134,7 @@ def load_config(app_dir: Path) -> AppConfig:
         optimize=app.number("optimize", 0, 0, 3),
         include=app.texts("include", "patterns"),
         exclude=app.texts("exclude", "patterns"),
+        secrets=app.texts("secrets", "patterns"),
         boards=app.texts("boards", "boards"),
         layouts=_layouts(app, app_dir),
         dependencies=_dependencies(file.table("dependencies")),

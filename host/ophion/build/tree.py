@@ -38,7 +38,7 @@ def source_files(
     """
     found: list[SourceFile] = []
     _walk(app_dir, "", exclude, found)
-    wanted = [file for file in found if not include or _matches(file.path, include)]
+    wanted = [file for file in found if not include or matches(file.path, include)]
     return sorted(wanted, key=lambda file: file.path.split("/"))
 
 
@@ -49,7 +49,7 @@ def _walk(folder: Path, prefix: str, exclude: tuple[str, ...], found: list[Sourc
         raise BuildError(f"cannot read folder {folder}: {error.strerror}") from None
     for entry in entries:
         path = prefix + entry.name
-        if entry.name in _NEVER or entry.name.startswith(".") or _matches(path, exclude):
+        if entry.name in _NEVER or entry.name.startswith(".") or matches(path, exclude):
             continue
         if not prefix and entry.name in (CONFIG_NAME, LOCK_NAME, OUTPUT_NAME):
             continue
@@ -64,7 +64,8 @@ def _walk(folder: Path, prefix: str, exclude: tuple[str, ...], found: list[Sourc
             raise BuildError(f"{path} is not a regular file")
 
 
-def _matches(path: str, patterns: tuple[str, ...]) -> bool:
+def matches(path: str, patterns: tuple[str, ...]) -> bool:
+    """One of `patterns` fits: without / the name, with / the whole path."""
     name = path.rsplit("/", 1)[-1]
     return any(fnmatch.fnmatchcase(path if "/" in item else name, item) for item in patterns)
 
