@@ -1,5 +1,6 @@
 """From a folder with dependencies to a device that runs it, and the sessions of host/BUILDING.md."""
 
+import asyncio
 import os
 import re
 import subprocess
@@ -9,12 +10,11 @@ from pathlib import Path
 from ophion.build import build, load_config
 from ophion.build.config import _KEYS
 from ophion.keys import open_signer
-from ophion.package import load_image
-from ophion.push import Confirmed, push
 from ophion.sign import sign
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "host" / "BUILDING.md").read_text()
+NAME = "e2e-device"
 BIN = Path(sys.executable).parent
 PROGRAM = """
 import sensor
@@ -49,10 +49,13 @@ async def test_a_dependency_comes_along_to_the_device(bench, web):
         assert code == 0, output
     code, output = bench.run(BIN / "ophion", "sign", folder / "build" / "e2e-1.1.0.romfs")
     assert code == 0, output
-    image = load_image(folder / "build" / "e2e-1.1.0.bin")
     async with bench.device(bench.image("1.0.0").image) as sim:
-        seen = [event async for event in push(image, "e2e-device")]
-        assert isinstance(seen[-1], Confirmed) and seen[-1].version == "1.1.0"
+        words = ("push", "--ble", NAME, "--radio", f"bumble:{sim.transport}", "--json")
+        process = await asyncio.create_subprocess_exec(
+            BIN / "ophion", *words, cwd=folder, stdout=asyncio.subprocess.PIPE
+        )
+        printed = (await process.communicate())[0].decode()
+        assert process.returncode == 0 and '"version": "1.1.0"' in printed.splitlines()[-1], printed
         await sim.wait_console("sensor reads 21.5")
         await sim.wait_console("scale celsius")
 

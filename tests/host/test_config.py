@@ -48,6 +48,51 @@ encrypt = ["device.pub"]
     assert (sign.max_size, sign.encrypt) == (4096, (folder / "device.pub",))
 
 
+def meanings(image):
+    return [entry["meaning"] for entry in image["protected"]["entries"]]
+
+
+def test_signing_takes_the_defaults_and_the_command_line_wins(workshop, cli):
+    toml = '[sign]\nkey = "../key.pem"\nhardware = ["a"]\nmin_runtime = "1.26.1"\nsecurity_counter = "auto"\n'
+    folder = workshop.app(GOOD, toml=toml)
+    assert cli("build", folder).code == 0
+    payload = folder / "build" / "app-1.0.0.romfs"
+    assert cli("sign", payload).code == 0
+    image = folder / "build" / "app-1.0.0.bin"
+    assert meanings(cli("inspect", image, "--json").json()) == [
+        "security counter 16777216",
+        "for hardware a",
+        "MicroPython 1.26.1 at least",
+    ]
+    assert cli("verify", image, "-k", workshop.pub, "--hardware", "a").code == 0
+    other = workshop.folder / "other.pem"
+    cli("keys", "new", other)
+    words = ("--key", other, "--hardware", "b", "--min-runtime", "1.27.0", "--security-counter", "5")
+    assert cli("sign", payload, *words, "--out", workshop.folder / "o.bin").code == 0
+    assert meanings(cli("inspect", workshop.folder / "o.bin", "--json").json()) == [
+        "security counter 5",
+        "for hardware b",
+        "MicroPython 1.27.0 at least",
+    ]
+    assert cli("verify", workshop.folder / "o.bin", "-k", other.with_suffix(".pub")).code == 0
+    digest = workshop.folder / "digest"
+    assert cli("sign", payload, "--export-digest", digest).code == 0, "the default key is not asked for"
+    outside = cli("sign", payload, "--import-signature", digest)
+    assert outside.code == 2 and "the public key of the signature" in outside.err
+
+
+def test_an_image_above_the_slot_of_its_boards_is_not_signed(workshop, cli):
+    folder = workshop.app({**GOOD, "blob": bytes(520192 - 200)}, toml='boards = ["sim"]\n')
+    assert cli("build", folder).code == 0
+    payload = folder / "build" / "app-1.0.0.romfs"
+    failed = cli("sign", payload, "--key", workshop.key)
+    assert failed.code != 0 and "520192" in failed.err and not payload.with_suffix(".bin").exists()
+    assert cli("sign", payload, "--key", workshop.key, "--max-size", "1M").code == 0
+    runtime = folder / "runtime.img"  # goes into another slot
+    runtime.write_bytes(b"\xe9" + bytes(600_000))
+    assert cli("sign", runtime, "--key", workshop.key, "--version", "1.0.0").code == 0
+
+
 MISTAKES = [
     ("colour = 3\n", 4, r"unknown key colour in \[app\]"),
     ("\n[tool]\nx = 1\n", 5, r"unknown key \[tool\]"),

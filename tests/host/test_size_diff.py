@@ -1,10 +1,12 @@
 """`ophion size` and `ophion diff`: numbers that add up, and every difference named."""
 
 import pytest
+from ophion.build import build
 from ophion.build.boards import board_layout
 from ophion.build.layout import load_layout
+from ophion.errors import ImageError
 from ophion.keys import load_recipient
-from ophion.package import compare, load_content, sizes, slot_use
+from ophion.package import compare, load_content, mpy_parts, sizes, slot_use
 from ophion.sign import Dependency
 from ophion.versions import parse_version
 
@@ -37,6 +39,34 @@ def test_the_parts_add_up_to_the_image(image):
     assert value["total"] == image.stat().st_size
     assert sum(value["kinds"].values()) == inside
     assert 0 < value["romfs"] < 100
+
+
+def test_names_constants_and_code_of_modules(workshop):
+    source = "TEXT = %r\nNUMBER = %d\nPAIR = (1.5, ('x', None, b'yz'))\ndef an_identifier():\n    return 1\n"
+    files = {"main.py": "pass\n", "m.py": source % ("long text " * 40, 1 << 80)}
+    plain, stripped = (build(workshop.app(files, toml=toml)) for toml in ("", "optimize = 3\n"))
+    (data,), (short,) = ([part.data for part in b.parts if part.path == "m.mpy"] for b in (plain, stripped))
+    parts = mpy_parts(data)
+    tables = data.index(b"m.py\0"), data.index(b"long text ")
+    assert 4 < tables[0] < 10 and tables[1] > tables[0] + len("an_identifier")
+    assert 400 < parts["constants"] < 460
+    assert len(data) - 8 <= sum(parts.values()) <= len(data) - 6, "header and two numbers"
+    assert data[-parts["code"] :].find(b"long text") == -1
+    assert mpy_parts(short)["code"] < parts["code"], "without line numbers"
+    for end in range(len(data) - parts["code"]):
+        with pytest.raises(ImageError):
+            mpy_parts(data[:end])
+    with pytest.raises(ImageError, match=r"not an \.mpy file of version 6"):
+        mpy_parts(b"M\x05" + data[2:])
+
+
+def test_sizes_of_modules_leave_out_copies_and_what_is_damaged(workshop):
+    data = next(part.data for part in build(workshop.app({"main.py": "pass\n"})).parts)
+    files = {"main.py": "pass\n", "a.mpy": data * 3, "b.mpy": data * 3, "z.mpy": data[:8]}
+    image = load_content(saved(workshop, "m.bin", workshop.image(files)))
+    value = sizes(image)
+    once, more = mpy_parts(data), mpy_parts(data * 3)
+    assert value["mpy"] == {name: once[name] + more[name] for name in once}
 
 
 def test_a_copy_takes_nothing_and_names_its_original(image):

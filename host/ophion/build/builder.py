@@ -78,7 +78,7 @@ class Part:
             "source": self.source,
             "source_sha256": hashlib.sha256(self.origin).hexdigest(),
         }
-        return {**row, "package": self.package.name} if self.package else row
+        return {**row, "package": str(self.package.wanted)} if self.package else row
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ def _package(package: Mapping[str, Any], files: Sequence[Mapping[str, Any]]) -> 
     urls = [file["url"] for file in package["files"] if "://" in file["url"]]
     if urls:
         found["externalReferences"] = [{"type": "distribution", "url": url} for url in urls]
-    inside = [_file(file) for file in files if file.get("package") == package["name"]]
+    inside = [_file(file) for file in files if file.get("package") == package["source"]]
     return {**found, **({"components": inside} if inside else {})}
 
 

@@ -45,9 +45,8 @@ def build_payload(
         raise BuildError(built.warnings[0], "without --strict it is a warning")
     path = built.write(out or output_dir(place))
     if as_json:
-        value = {"payload": str(path), "manifest": str(path.with_suffix(".json")), **built.manifest}
-        # As in the manifest, where "payload" is size and hash; the file is named beside it.
-        print_json({**value, "file": str(path), "warnings": list(built.warnings)})
+        made = {"file": str(path), "manifest": str(path.with_suffix(".json"))}
+        print_json({**built.manifest, **made, "warnings": list(built.warnings)})
         return
     for warning in built.warnings:
         typer.echo(clean(f"warning: {warning}"), err=True)

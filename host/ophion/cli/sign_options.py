@@ -75,7 +75,9 @@ def app_defaults(payload: Path | None) -> tuple[Path, SignDefaults, int]:
     config = config_of(path)
     if config is None:
         return path, SignDefaults(), 0
-    return path, config.sign, config.sign.max_size or config.max_image_size
+    # A runtime (the other kind of payload) goes into slots of its own.
+    room = config.max_image_size if path.suffix == ".romfs" else 0
+    return path, config.sign, config.sign.max_size or room
 
 
 def _dependencies(word: str) -> list[Dependency]:

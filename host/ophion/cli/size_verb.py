@@ -77,6 +77,9 @@ def _text(path: Path, value: dict[str, Any], slots: list[dict[str, Any]]) -> str
     lines.append(table([[name, f"{count:>8}", _bar(count, total)] for name, count in rows], _HEAD))
     kinds = ", ".join(f"{kind} {count}" for kind, count in value["kinds"].items())
     lines += ["", f"by kind: {kinds}"] if kinds else []
+    if value["kinds"].get("mpy"):
+        parts = ", ".join(f"{name} {count}" for name, count in value["mpy"].items())
+        lines.append(f"in the mpy: {parts}")
     if value["shared"]:
         lines.append(f"stored once instead of several times: {value['shared']} bytes saved")
     return "\n".join([*lines, *[_slot(slot) for slot in slots]])

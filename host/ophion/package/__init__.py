@@ -9,6 +9,7 @@ from ophion.package.compare import compare
 from ophion.package.content import Content, load_content
 from ophion.package.describe import describe, tlv_meaning
 from ophion.package.image import RUNTIME, ImageFile, Tlv, load_image, parse_image, verify_image
+from ophion.package.mpy import mpy_parts
 from ophion.package.romfs import RomFile, list_romfs
 from ophion.package.sizes import sizes, slot_use
 
@@ -23,6 +24,7 @@ __all__ = [
     "list_romfs",
     "load_content",
     "load_image",
+    "mpy_parts",
     "parse_image",
     "sizes",
     "slot_use",

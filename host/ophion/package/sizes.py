@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import Any
 
+from ophion.errors import ImageError
 from ophion.package.content import Content
+from ophion.package.mpy import mpy_parts
 
 
 def sizes(content: Content) -> dict[str, Any]:
@@ -13,7 +16,8 @@ def sizes(content: Content) -> dict[str, Any]:
 
     `files` has each file with the bytes that it alone takes (`size`), its length, and for a file whose
     content lies in the payload once for several, the first of them (`same_as`, "" else). `kinds` adds
-    them up by suffix. `romfs` is what the payload takes beside contents: names, folders, pointers.
+    them up by suffix, `mpy` the parts of compiled modules (`mpy_parts`). `romfs` is what the payload
+    takes beside contents: names, folders, pointers.
     """
     files = _files(content)
     inside = sum(file["size"] for file in files)
@@ -29,6 +33,7 @@ def sizes(content: Content) -> dict[str, Any]:
         "payload": len(content.payload),
         "files": files,
         "kinds": dict(sorted(kinds.items(), key=lambda item: -item[1])),
+        "mpy": _mpy(content, files),
         "romfs": len(content.payload) - inside if files else 0,
         "shared": sum(file["length"] - file["size"] for file in files),
         "protected": protected,
@@ -50,6 +55,17 @@ def slot_use(total: int, name: str, area: int, room: int) -> dict[str, Any]:
         "free": room - total,
         "percent": round(100 * total / room, 1),
     }
+
+
+def _mpy(content: Content, files: list[dict[str, Any]]) -> dict[str, int]:
+    """Names, constants and code of all modules together; a damaged one is left out."""
+    total = {"names": 0, "constants": 0, "code": 0}
+    for file, row in zip(content.files, files, strict=True):
+        if row["kind"] == "mpy" and row["size"]:
+            with suppress(ImageError):
+                parts = mpy_parts(content.payload[file.offset : file.offset + file.size])
+                total = {name: count + parts[name] for name, count in total.items()}
+    return total
 
 
 def _files(content: Content) -> list[dict[str, Any]]:
