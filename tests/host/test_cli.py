@@ -146,6 +146,17 @@ def test_help_loads_none_of_the_heavy_parts():
         assert f"\n  {verb} " in done.stdout
 
 
+def test_building_without_dependencies_loads_nothing_of_the_network(tmp_path, cli):
+    cli("new", "app", tmp_path / "beat")
+    code = (
+        "import sys; from ophion.cli.app import run; code = run(['build', sys.argv[1]]);"
+        "sys.exit(code or sorted({'urllib.request', 'http.client', 'cryptography'} & set(sys.modules)) or 0)"
+    )
+    command = [sys.executable, "-c", code, tmp_path / "beat"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_help_loads_little():
     """What makes `ophion --help` quick, counted: modules beyond those of a bare interpreter."""
     code = (

@@ -111,6 +111,21 @@ def test_a_plain_application_and_an_encrypted_image(workshop, cli):
     assert "version" not in {c["name"]: c for c in value["components"]}["micropython"]
 
 
+BROKEN = ['"files": [3]', '"files": [{"path": "x"}]', '"packages": [{}]', '"packages": 7', '"mpy": "6.3"']
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_manifest_that_somebody_changed_is_one_error_and_no_image(workshop, cli, broken):
+    folder = workshop.app({"main.py": "pass\n"})
+    cli("build", folder)
+    manifest = folder / "build" / "app-1.0.0.json"
+    value = {**json.loads(manifest.read_text()), **json.loads(f"{{{broken}}}")}
+    manifest.write_text(json.dumps(value))
+    failed = cli("sign", folder / "build" / "app-1.0.0.romfs", "-k", workshop.key)
+    assert failed.code == 3 and "the manifest is not one of this ophion" in failed.err
+    assert not list((folder / "build").glob("*.bin")) + list((folder / "build").glob("*.cdx.json"))
+
+
 def test_a_payload_without_a_manifest_has_none_and_a_stale_manifest_is_an_error(workshop, cli):
     built = build(workshop.app({"main.py": "pass\n"}))
     payload = workshop.folder / "p.romfs"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,6 +60,7 @@ class Fetcher:
         return self._cache / sha256[:2] / sha256
 
     def _download(self, url: str) -> bytes:
+        from http.client import HTTPException
         from urllib.error import HTTPError
 
         if self._opener is None:

@@ -18,7 +18,7 @@ from ophion.errors import InputError
 from ophion.files import read_file
 from ophion.versions import PRODUCT
 
-SUFFIX = ".cdx.json"
+_SUFFIX = ".cdx.json"
 _SCHEMA = "http://cyclonedx.org/schema/bom-1.6.schema.json"
 _IMAGE, _BOOTLOADER, _MICROPYTHON = "image", "bootloader", "micropython"
 
@@ -42,15 +42,30 @@ def load_manifest(payload: Path, data: bytes) -> dict[str, Any] | None:
     return dict(manifest) if known else None
 
 
+def bill_path(image: Path) -> Path:
+    """Where the document of `image` lies: NAME.cdx.json beside NAME.bin."""
+    return image.with_name(image.name.removesuffix(".bin") + _SUFFIX)
+
+
 def sbom(manifest: Mapping[str, Any], image: bytes, facts: Mapping[str, str]) -> bytes:
     """The document for `image`, a signed image of the payload that `manifest` describes.
 
     `facts` are properties of the image ({"hash": ...}); of them `min_runtime` is MicroPython's version too.
+    Raises InputError for a manifest that is not what `ophion build` writes.
     """
+    try:
+        value = _document(manifest, image, facts)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise InputError(f"the manifest is not one of this ophion: {reason}", "ophion build") from None
+    return (json.dumps(value, indent=2) + "\n").encode()
+
+
+def _document(manifest: Mapping[str, Any], image: bytes, facts: Mapping[str, str]) -> dict[str, Any]:
     digest = hashlib.sha256(image).hexdigest()
     packages = [_package(package, manifest["files"]) for package in manifest["packages"]]
     files = [_file(file) for file in manifest["files"] if "package" not in file]
-    value = {
+    return {
         "$schema": _SCHEMA,
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
@@ -70,7 +85,6 @@ def sbom(manifest: Mapping[str, Any], image: bytes, facts: Mapping[str, str]) ->
         "components": [*packages, *files, _runtime(manifest, facts.get("min_runtime", "")), _bootloader()],
         "dependencies": _graph(manifest["packages"]),
     }
-    return (json.dumps(value, indent=2) + "\n").encode()
 
 
 def _tools(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -176,6 +176,8 @@ class _Work:
         force: bool,
         runtime: str,
     ) -> None:
+        from ophion.build.sbom import load_manifest
+
         self._path = path
         self._payload = payload
         self._version = version
@@ -183,6 +185,7 @@ class _Work:
         self._chain = chain
         self._force = force
         self._runtime = runtime
+        self._manifest = load_manifest(path, payload)
 
     def export(self, target: Path) -> tuple[dict[str, Any], str]:
         """Write the digest to `target`; what to say about it."""
@@ -204,11 +207,11 @@ class _Work:
         self, out: Path | None, key: str, passphrase_file: Path | None, signature: Path | None
     ) -> tuple[dict[str, Any], str]:
         """Write the image, signed by `key` or with the given signature; what to say about it."""
-        from ophion.build.sbom import load_manifest
+        from ophion.build.sbom import bill_path
+        from ophion.files import write_file
         from ophion.keys import open_signer
         from ophion.sign import assemble, image_digest, sign, write_image
 
-        manifest = load_manifest(self._path, self._payload)
         digest = image_digest(self._payload, self._version, self._options)
         source = passphrase_source(passphrase_file)
         if signature is None:
@@ -220,6 +223,8 @@ class _Work:
             public, made = _outside(key, signature, digest, passphrase_file)
             self._check_chain(public)
             image = assemble(self._payload, self._version, public, made, self._options)
+        facts = {"hash": digest.hex(), "keyhash": public.keyhash.hex(), "min_runtime": self._runtime}
+        bill = self._sbom(image, facts)
         target = out or self._path.with_suffix(".bin")
         write_image(target, image, self._path, force=self._force)
         value = {
@@ -231,21 +236,18 @@ class _Work:
             "keyhash": public.keyhash.hex(),
             "encrypted": bool(self._options.recipients),
         }
-        if manifest is not None:
-            facts = {"hash": digest.hex(), "keyhash": public.keyhash.hex(), "min_runtime": self._runtime}
-            value["sbom"] = str(self._write_sbom(target, manifest, image, facts))
+        if bill:
+            value["sbom"] = str(bill_path(target))
+            write_file(bill_path(target), bill)
         return value, f"{target}  {len(image)} bytes, version {self._version}, hash {digest.hex()[:16]}..."
 
-    def _write_sbom(
-        self, target: Path, manifest: dict[str, Any], image: bytes, facts: dict[str, str]
-    ) -> Path:
-        """Write the bill of materials beside the image `target`."""
-        from ophion.build.sbom import SUFFIX, sbom
-        from ophion.files import write_file
+    def _sbom(self, image: bytes, facts: dict[str, str]) -> bytes:
+        """The bill of materials of the image, b"" for a payload without manifest."""
+        from ophion.build.sbom import sbom
 
-        path = target.with_name(target.name.removesuffix(".bin") + SUFFIX)
-        write_file(path, sbom({**manifest, "version": str(self._version)}, image, facts))
-        return path
+        if self._manifest is None:
+            return b""
+        return sbom({**self._manifest, "version": str(self._version)}, image, facts)
 
     def _check_chain(self, public: PublicKey) -> None:
         """An image whose chain is for another key would be refused by every device."""
