@@ -3,12 +3,15 @@
 import hashlib
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
 
 import pytest
 from ophion.build import build, new_app, output_dir
+from ophion.build.boards import board_layout
+from ophion.build.layout import load_layout
 from ophion.errors import BuildError, ImageError, UsageError
 from ophion.package import list_romfs
 
@@ -195,6 +198,55 @@ def test_optimize_drops_asserts(workshop, on_device):
     files = {"main.py": "assert False\nprint('ran')\n"}
     built = build(workshop.app(files, toml="optimize = 1\n"))
     assert on_device(built.payload, "import main\n") == "ran\n"
+
+
+NATIVE = """
+@micropython.native
+def twice(x):
+    return 2 * x
+
+@micropython.viper
+def add(x: int, y: int) -> int:
+    return x + y
+
+print(twice(21), add(40, 3))
+"""
+
+
+@pytest.mark.parametrize(
+    ("boards", "arch", "number"),
+    [(["esp32", "esp32s3-16mb"], "xtensawin", 10), (["esp32c3", "esp32c6", "qemu"], "rv32imc", 11)],
+)
+def test_native_code_is_for_the_processor_of_the_boards(workshop, cli, boards, arch, number):
+    folder = workshop.app({"main.py": NATIVE}, toml=f"boards = {boards}\nnative = true\n")
+    built = build(folder)
+    (part,) = built.parts
+    assert part.data[2] >> 2 & 15 == number
+    assert built.manifest["mpy"]["arch"] == arch
+    assert f"native code for {arch}" in cli("build", folder).out
+    cli("sign", folder / "build" / "app-1.0.0.romfs", "-k", workshop.key)
+    image = cli("inspect", folder / "build" / "app-1.0.0.bin", "--json").json()
+    ids = sorted({load_layout(board_layout(board)).hw for board in boards})
+    assert [entry["meaning"] for entry in image["protected"]["entries"]] == [f"for hardware {', '.join(ids)}"]
+    (folder / "main.py").write_text("pass\n")
+    (folder / "other.mpy").write_bytes(b"M\x06" + bytes([2 << 2]) + b"\x1f")
+    with pytest.raises(BuildError, match=f"native code for one processor, x64: the boards have {arch}"):
+        build(folder)
+
+
+def test_native_code_runs_in_the_simulator(workshop, on_device):
+    folder = workshop.app({"main.py": NATIVE}, toml='boards = ["sim"]\nnative = true\n')
+    if platform.machine() == "x86_64":
+        assert on_device(build(folder).payload, "import main\n") == "42 43\n"
+    else:
+        with pytest.raises(BuildError, match="no code can be made for ophion-sim"):
+            build(folder)
+
+
+def test_native_code_without_saying_so_names_the_way(workshop):
+    with pytest.raises(BuildError, match="invalid arch") as caught:
+        build(workshop.app({"main.py": NATIVE}))
+    assert "native = true" in caught.value.hint
 
 
 GOOD = {"main.py": "pass\n"}

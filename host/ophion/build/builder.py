@@ -110,7 +110,7 @@ class Built:
             "version": str(self.config.version),
             "boards": list(self.config.boards),
             "entry": self.config.entry,
-            "mpy": {"version": self.compiler.mpy, "arch": "none", "optimize": self.config.optimize},
+            "mpy": {"version": self.compiler.mpy, "arch": self.config.arch, "optimize": self.config.optimize},
             "mpy_cross": self.compiler.version,
             "payload": {
                 "size": len(self.payload),
@@ -190,7 +190,7 @@ def _parts(files: Iterable[Fetched], config: AppConfig, compiler: Compiler) -> d
     parts: dict[str, Part] = {}
     for file in files:
         _check_secret(file, config.secrets)
-        part = _convert(file, compiler, config.optimize)
+        part = _convert(file, compiler, config)
         if part.path in parts:
             raise BuildError(
                 f"{parts[part.path].source} and {part.source} both become {part.path} in the image"
@@ -209,13 +209,13 @@ def _check_secret(file: Fetched, allowed: tuple[str, ...]) -> None:
         )
 
 
-def _convert(file: Fetched, compiler: Compiler, optimize: int) -> Part:
+def _convert(file: Fetched, compiler: Compiler, config: AppConfig) -> Part:
     path, data = file.path, file.data
     if path.endswith(".py"):
-        data = compile_module(compiler, file.data, path, optimize)
+        data = compile_module(compiler, file.data, path, config.optimize, config.arch)
         path = path.removesuffix(".py") + ".mpy"
     elif path.endswith(".mpy"):
-        check_mpy(data, path)
+        check_mpy(data, path, config.arch)
     return Part(path, data, file.url, file.data, file.package)
 
 

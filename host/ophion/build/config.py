@@ -6,6 +6,7 @@ version = "1.0.0"             # MAJOR.MINOR.REVISION[+BUILD]
 boards = ["esp32c3"]          # boards it is for: their names, or paths of a layout.toml (default: any)
 entry = "main"                # module that the device runs (default "main")
 optimize = 0                  # mpy-cross -O level, 0 to 3 (default 0: asserts and line numbers stay)
+native = false                # @micropython.native and viper, for the processor that all boards have
 include = ["*.py", "www/*"]   # patterns of files that go into the image (default: all)
 exclude = ["README.md"]       # patterns of files that stay out
 secrets = ["tls/client.pem"]  # patterns of files that may hold a private key; others fail the build
@@ -34,6 +35,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ophion.build.mpy import NO_ARCH, arch_of
 from ophion.build.sources import Requirement, Sources, read_requirement
 from ophion.build.toml_file import Table, TomlFile
 from ophion.errors import BuildError, OphionError, UsageError
@@ -47,7 +49,7 @@ LOCK_NAME = "ophion.lock"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _KEYS = {
-    "app": {"name", "version", "boards", "entry", "optimize", "include", "exclude", "secrets"},
+    "app": {"name", "version", "boards", "entry", "optimize", "native", "include", "exclude", "secrets"},
     "sources": set(Sources.__dataclass_fields__),
     "size": {"warn", "limit"},
     "sign": {"key", "chain", "hardware", "min_runtime", "security_counter", "max_size", "encrypt"},
@@ -78,12 +80,16 @@ class SignDefaults:
 
 @dataclass(frozen=True)
 class AppConfig:
-    """The checked content of `ophion.toml`; `layouts` are those of `boards`, `dependencies` by name."""
+    """The checked content of `ophion.toml`; `layouts` are those of `boards`, `dependencies` by name.
+
+    `arch` is what native code is compiled for (mpy-cross's name), "none" for bytecode only.
+    """
 
     name: str
     version: Version
     entry: str = "main"
     optimize: int = 0
+    arch: str = NO_ARCH
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
@@ -127,20 +133,23 @@ def load_config(app_dir: Path) -> AppConfig:
     for name, keys in _KEYS.items():
         file.table(name).check_keys(keys)
     app = file.table("app")
+    layouts = _layouts(app, app_dir)
+    arch = _arch(app, layouts)
     return AppConfig(
         name=_name(app),
         version=_version(app, "version"),
         entry=_entry(app),
         optimize=app.number("optimize", 0, 0, 3),
+        arch=arch,
         include=app.texts("include", "patterns"),
         exclude=app.texts("exclude", "patterns"),
         secrets=app.texts("secrets", "patterns"),
         boards=app.texts("boards", "boards"),
-        layouts=_layouts(app, app_dir),
+        layouts=layouts,
         dependencies=_dependencies(file.table("dependencies")),
         sources=_sources(file.table("sources")),
         budget=_budget(file.table("size")),
-        sign=_sign(file.table("sign"), app_dir),
+        sign=_sign(file.table("sign"), app_dir, () if arch == NO_ARCH else layouts),
     )
 
 
@@ -178,6 +187,21 @@ def _layouts(app: Table, folder: Path) -> tuple[Layout, ...]:
         raise app.wrap("boards", error) from None
 
 
+def _arch(app: Table, layouts: tuple[Layout, ...]) -> str:
+    """What native code is for: the one processor of all boards."""
+    if not app.flag("native", False):
+        return NO_ARCH
+    if not layouts:
+        raise app.error("native", "native needs `boards`: they say for which processor")
+    found = {arch_of(layout): layout.name for layout in layouts}
+    if len(found) > 1:
+        names = " and ".join(f"{name} ({arch})" for arch, name in found.items())
+        raise app.error("native", f"native: no code runs on both {names}", "name boards of one processor")
+    if NO_ARCH in found:
+        raise app.error("native", f"native: no code can be made for {found[NO_ARCH]} on this computer")
+    return next(iter(found))
+
+
 def _dependencies(table: Table) -> dict[str, Requirement]:
     found = {}
     for name in sorted(table.values):
@@ -203,7 +227,8 @@ def _budget(table: Table) -> Budget:
     return budget
 
 
-def _sign(table: Table, folder: Path) -> SignDefaults:
+def _sign(table: Table, folder: Path, only: tuple[Layout, ...]) -> SignDefaults:
+    """[sign]; an image that runs on no other boards than `only` says so."""
     key = table.text("key", "")
     counter = table.values.get("security_counter", "")
     if isinstance(counter, bool) or not isinstance(counter, int | str):
@@ -214,7 +239,7 @@ def _sign(table: Table, folder: Path) -> SignDefaults:
     return SignDefaults(
         key=_key_uri(key, folder),
         chain=folder / chain if chain else None,
-        hardware=table.texts("hardware", "hardware ids"),
+        hardware=table.texts("hardware", "hardware ids") or tuple(dict.fromkeys(board.hw for board in only)),
         min_runtime=table.text("min_runtime", ""),
         security_counter=str(counter),
         max_size=table.size("max_size"),

@@ -99,6 +99,13 @@ class Table:
             raise self.error(key, f"{key} is {value!r}, not a number from {least} to {most}")
         return value
 
+    def flag(self, key: str, default: bool) -> bool:
+        """true or false."""
+        value = self.values.get(key, default)
+        if not isinstance(value, bool):
+            raise self.error(key, f"{key} is {value!r}, neither true nor false")
+        return value
+
     def size(self, key: str) -> int:
         """Bytes, as a number or as "400K" or "2M"; 0 when it is missing."""
         value = self.values.get(key, 0)

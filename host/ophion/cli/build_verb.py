@@ -38,6 +38,7 @@ def build_payload(
 ) -> None:
     """Compile and pack an application into a payload: the same tree gives the same bytes."""
     from ophion.build import Network, build, find_app, output_dir
+    from ophion.build.mpy import NO_ARCH
 
     place = folder or find_app(Path())
     built = build(place, Network(locked=locked, update=update, offline=offline))
@@ -50,7 +51,10 @@ def build_payload(
         return
     for warning in built.warnings:
         typer.echo(clean(f"warning: {warning}"), err=True)
-    typer.echo(f"{path}  {len(built.payload)} bytes, {_count(built.parts)}, mpy v{built.compiler.mpy}")
+    what = f"mpy v{built.compiler.mpy}"
+    if built.config.arch != NO_ARCH:
+        what += f", native code for {built.config.arch}"
+    typer.echo(f"{path}  {len(built.payload)} bytes, {_count(built.parts)}, {what}")
 
 
 def _count(parts: tuple[object, ...]) -> str:
