@@ -7,6 +7,10 @@ from collections.abc import Iterable, Mapping
 from itertools import groupby
 
 from mpremote.romfs import VfsRomWriter
+from ophion_boot.fmt import FormatError
+from ophion_boot.fmt.romfs import Memory, Romfs
+
+from ophion.errors import BuildError
 
 _SHARE_FROM = 16
 """Bytes: below, a second copy is smaller than the pointers to one."""
@@ -16,13 +20,20 @@ def pack_romfs(files: Mapping[str, bytes]) -> bytes:
     """Return the ROMFS with `files` (path with / -> content).
 
     Folders and files are in sorted order. What several files contain is stored once, before all
-    folders, and they point to it.
+    folders, and they point to it. Raises BuildError for what devices do not mount: more than 16
+    folders deep, names of more than 255 bytes.
     """
     ordered = [(path.split("/"), files[path]) for path in in_order(files)]
     writer = VfsRomWriter()
     shared = {data: (len(data), writer.mkdata(data)) for data in _shared(data for _, data in ordered)}
     _pack_folder(writer, [(parts, shared.get(data, data)) for parts, data in ordered])
-    return bytes(writer.finalise())
+    payload = bytes(writer.finalise())
+    try:
+        Romfs(Memory(payload), 0, len(payload))
+    except FormatError as error:
+        hint = "at most 16 folders deep, names of at most 255 bytes"
+        raise BuildError(f"devices would not mount the payload: {error}", hint) from None
+    return payload
 
 
 def in_order(paths: Iterable[str]) -> list[str]:
