@@ -1,4 +1,4 @@
-"""From a folder with dependencies to a device that runs it, and the sessions of host/BUILDING.md."""
+"""From a folder with dependencies to a device that runs it, and the sessions of howto/build.md."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ from ophion.keys import open_signer
 from ophion.sign import sign
 
 ROOT = Path(__file__).parents[2]
-DOCUMENT = (ROOT / "host" / "BUILDING.md").read_text()
+DOCUMENT = (ROOT / "host" / "docs" / "howto" / "build.md").read_text()
 NAME = "e2e-device"
 BIN = Path(sys.executable).parent
 PROGRAM = """
