@@ -12,6 +12,7 @@ import pytest
 from ophion.build import build, new_app, output_dir
 from ophion.build.boards import board_layout
 from ophion.build.layout import load_layout
+from ophion.build.romfs import pack_romfs
 from ophion.errors import BuildError, ImageError, UsageError
 from ophion.package import list_romfs
 
@@ -261,7 +262,7 @@ BAD_TREES = [
     ({**GOOD, "main.mpy": b"M\x06\x00\x1f"}, "", r"both become main\.mpy"),
     ({**GOOD, "x.mpy": b"nonsense"}, "", r"x\.mpy is not an \.mpy file"),
     ({**GOOD, "x.mpy": b"M\x06\x2c\x1f"}, "", r"x\.mpy holds native code"),
-    ({**GOOD, "d/" * 17 + "f": ""}, "", "would not mount the payload: ROMFS: too deep at"),
+    ({**GOOD, "d/" * 17 + "f": ""}, "", "is deeper than 16 folders"),
     (GOOD, 'entry = "other"\n', r"entry module other\.py is missing"),
     ({**GOOD, "other.py": ""}, 'entry = "other"\n', "there is a module main too"),
     (GOOD, 'entry = "a b"\n', "not the name of a module"),
@@ -271,6 +272,13 @@ BAD_TREES = [
     (GOOD, "colour = 3\n", "unknown key colour"),
     (GOOD, "[tool]\n", r"unknown key \[tool\]"),
 ]
+
+
+@pytest.mark.parametrize(("path", "words"), [("d/" * 17 + "f", "too deep at"), ("n" * 256, "bad name at")])
+def test_what_devices_do_not_mount_is_not_packed(path, words):
+    with pytest.raises(BuildError, match=f"devices would not mount the payload: ROMFS: {words}"):
+        pack_romfs({path: b"1"})
+    assert list_romfs(pack_romfs({path[2:]: b"1"}))
 
 
 @pytest.mark.parametrize(("files", "toml", "words"), BAD_TREES)
