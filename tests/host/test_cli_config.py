@@ -229,6 +229,8 @@ def test_what_is_documented_is_what_is_printed(cli, workshop, tmp_path):
         "build": (app,),
         "sign": (app / "build" / "beat-1.0.0.romfs", "--key", key),
         "inspect": (image,),
+        "size": (image,),
+        "diff": (image, image),
         "verify": (image, "--key", pub),
         "delta": (image, newer),
         "keys new": (tmp_path / "more.pem",),

@@ -22,3 +22,8 @@ def board_layout(board: str) -> Path:
 def board_list() -> list[str]:
     """The names of the boards that come with Ophion."""
     return sorted({path.parent.name for place in _PLACES for path in place.glob("*/layout.toml")})
+
+
+def layout_path(board: str, folder: Path = Path()) -> Path:
+    """The layout.toml that `board` names: its path from `folder`, or a board's that comes with Ophion."""
+    return folder / board if board.endswith(".toml") else board_layout(board)

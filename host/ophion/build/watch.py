@@ -7,8 +7,10 @@ import os
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
+from ophion.build.config import LOCK_NAME
 from ophion.build.tree import OUTPUT_NAME
 
+_NEVER = (OUTPUT_NAME, LOCK_NAME, "__pycache__")
 LOOK_S = 0.3
 """How often to look; what is saved within this time is one change."""
 
@@ -16,7 +18,8 @@ LOOK_S = 0.3
 async def changes(app_dir: str | os.PathLike[str], look_s: float = LOOK_S) -> AsyncGenerator[list[str], None]:
     """Yield the paths that changed in `app_dir` since the last time, once they have come to rest; never ends.
 
-    The output folder and what begins with a dot are not looked at. A folder that is not there is empty.
+    The output folder, `ophion.lock` and what begins with a dot are not looked at. A folder that is not there
+    is empty.
     """
     folder = Path(app_dir)
     known = seen = _snapshot(folder)
@@ -43,7 +46,7 @@ def _files(folder: Path, prefix: str) -> Iterator[tuple[str, tuple[int, int]]]:
         return
     for entry in found:
         path = prefix + entry.name
-        if entry.name.startswith(".") or path in (OUTPUT_NAME, "__pycache__"):
+        if entry.name.startswith(".") or path in _NEVER:
             continue
         try:
             if entry.is_dir(follow_symlinks=False):

@@ -16,7 +16,7 @@ from ophion.cli.push_source import Source
 from ophion.cli.push_verbs import describe_event
 from ophion.cli.session import run_async
 from ophion.cli.targets import target
-from ophion.errors import OphionError, UsageError
+from ophion.errors import OphionError
 
 if TYPE_CHECKING:
     from ophion.package import ImageFile
@@ -49,8 +49,7 @@ def exit_code(errors: Sequence[OphionError | None]) -> int:
 def push_on_save(source: Source, options: PushOptions, at_once: int, as_json: bool) -> None:
     """Push now, and again whenever a file of the application is saved, until Ctrl-C."""
     folder = source.folder
-    if folder is None:
-        raise UsageError("--watch wants an application's folder", "ophion push FOLDER --key KEY --watch")
+    assert folder is not None, "source_of sees to it"
 
     async def work() -> None:
         from ophion.build import changes
@@ -68,10 +67,12 @@ def push_on_save(source: Source, options: PushOptions, at_once: int, as_json: bo
 async def _once(source: Source, options: PushOptions, at_once: int, as_json: bool) -> None:
     """Build, sign, push; what goes wrong is told, and the next save tries again."""
     try:
-        images = await asyncio.to_thread(source.images)
+        images, warnings = await asyncio.to_thread(source.images)
     except OphionError as error:
         print_error(error.message, hint_of(error), as_json)
         return
+    for warning in warnings:
+        _say(as_json, {"event": "warning", "text": warning}, f"warning: {warning}")
     for image in images:
         value = {
             "event": "built",

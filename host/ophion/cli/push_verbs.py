@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 SigningKey = Annotated[
     str | None,
     typer.Option(
-        "--key", "-k", metavar="URI", autocompletion=keys, help="Build and sign a folder with this key first."
+        "--key",
+        "-k",
+        metavar="URI",
+        autocompletion=keys,
+        help="Sign a folder with this key (default: of its ophion.toml).",
     ),
 ]
 AtOnce = Annotated[int, typer.Option(min=1, max=64, metavar="N", help="How many devices at the same time.")]
@@ -46,12 +50,13 @@ Retries = Annotated[int, typer.Option(min=0, max=100, help="Failed connections i
 
 def push_image(
     image: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
             metavar="IMAGE...",
-            help="A signed image; application and runtime together; or an application's folder, with --key.",
+            help="A signed image (default: of the application here); application and runtime together; or an "
+            "application's folder, which is built and signed.",
         ),
-    ],
+    ] = None,
     confirm: Confirm = False,
     reset: Annotated[
         bool, typer.Option("--reset/--no-reset", help="Restart the device, or leave that to somebody else.")
@@ -85,11 +90,13 @@ def push_image(
         connect_s=aim.timeout_s,
         access=aim.access,
     )
-    source = source_of(image, key, passphrase_file)
+    source = source_of(image or [], key, passphrase_file, watch)
     if watch:
         push_on_save(source, options, at_once, as_json)
         return
-    loaded = source.images()
+    loaded, warnings = source.images()
+    for warning in () if as_json else warnings:
+        typer.echo(clean(f"warning: {warning}"), err=True)
     if len(devices) > 1:
         push_to_many(loaded, options, at_once, as_json)
     else:

@@ -7,11 +7,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ophion.cli.here import config_of, made_here
 from ophion.errors import InputError, UsageError
 from ophion.files import read_file
 from ophion.versions import Version, parse_version
 
 if TYPE_CHECKING:
+    from ophion.build.config import SignDefaults
+    from ophion.keys.chain import Chain
     from ophion.sign import Dependency, SignOptions
 
 _PAIR = re.compile(r"\(\s*(\d+)\s*,\s*([0-9.+]+)\s*\)")
@@ -47,6 +50,48 @@ def read_options(
     )
 
 
+def image_options(
+    defaults: SignDefaults,
+    room: int = 0,
+    *,
+    counter: str = "",
+    dependencies: list[str] | None = None,
+    custom: list[str] | None = None,
+    header_size: int = 0x20,
+    max_size: int | None = None,
+    encrypt: list[Path] | None = None,
+    aes_bits: int = 128,
+    hardware: list[str] | None = None,
+    min_runtime: str = "",
+    chain: Path | None = None,
+    version: Version | None = None,
+) -> tuple[SignOptions, Chain | None]:
+    """The options of an image, and the chain that it carries: what the words say, else `defaults`.
+
+    `room` is what the slots take. A counter of "auto" is that of `version`; without it, left for later.
+    """
+    from ophion.keys.chain import load_chain
+    from ophion.sign.claims import claim_tlvs
+
+    place = chain or defaults.chain
+    found = load_chain(place) if place else None
+    runtime = min_runtime or defaults.min_runtime
+    word = counter or defaults.security_counter
+    options = read_options(
+        word,
+        dependencies or [],
+        custom or [],
+        header_size,
+        max_size or room or None,
+        encrypt or list(defaults.encrypt),
+        aes_bits,
+        claim_tlvs(found.data if found else b"", hardware or list(defaults.hardware), runtime),
+    )
+    if word == "auto" and version is not None:
+        options = options.with_counter(version.security_counter)
+    return options, found
+
+
 def read_version(payload: Path, given: str) -> Version:
     """The version `given`, or the one in the manifest that `ophion build` wrote beside `payload`."""
     if given:
@@ -59,6 +104,23 @@ def read_version(payload: Path, given: str) -> Version:
         return parse_version(str(json.loads(read_file(manifest, "manifest"))["version"]))
     except (ValueError, KeyError, TypeError):
         raise InputError(f"{manifest} is not a manifest of `ophion build`", hint) from None
+
+
+def app_defaults(payload: Path | None) -> tuple[Path, SignDefaults, int]:
+    """What to sign, [sign] of the application that it belongs to, and the most bytes its boards' slots take.
+
+    Without `payload` it is what was built of the application in the current folder, or above it. A payload
+    that lies outside of all applications has no defaults.
+    """
+    from ophion.build.config import SignDefaults
+
+    path = payload or made_here("romfs")
+    config = config_of(path)
+    if config is None:
+        return path, SignDefaults(), 0
+    # A runtime (the other kind of payload) goes into slots of its own.
+    room = config.max_image_size if path.suffix == ".romfs" else 0
+    return path, config.sign, config.sign.max_size or room
 
 
 def _dependencies(word: str) -> list[Dependency]:
