@@ -187,7 +187,8 @@ def test_records_that_do_not_fit(bench, boot_keys, signed):
             device.run()
     path.write_text(whole)
     sealed = next(path.parent.glob("flash-0x020000.bin"))
-    sealed.write_bytes(b"x" + sealed.read_bytes()[1:])
+    data = sealed.read_bytes()
+    sealed.write_bytes(bytes([data[0] ^ 1]) + data[1:])
     with pytest.raises(InputError, match="is not what was sealed with the key XTS_AES_128_KEY"):
         device.run()
 
