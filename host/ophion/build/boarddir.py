@@ -15,7 +15,7 @@ from ophion.build.layout_esp32 import NVS_KEY_ID
 from ophion.build.partitions import csv
 
 # Frozen in by the port itself, all but its _boot.py: ours takes its place, and two of that name do not link.
-_PORT_MODULES = ("apa106.py", "espnow.py", "flashbdev.py", "inisetup.py")
+PORT_MODULES = ("apa106.py", "espnow.py", "flashbdev.py", "inisetup.py")
 _FRAGMENTS = {
     "esp32": ("sdkconfig.base", "sdkconfig.ble"),
     "esp32s3": ("sdkconfig.base", "sdkconfig.usb", "sdkconfig.ble", "sdkconfig.spiram_sx"),
@@ -42,7 +42,7 @@ def board_files(layout: Layout, frozen: Mapping[str, bytes], folder: Path) -> di
 
 
 def _manifest() -> str:
-    names = ", ".join(repr(name) for name in _PORT_MODULES)
+    names = ", ".join(repr(name) for name in PORT_MODULES)
     return (
         '"""Made by ophion from layout.toml: do not edit."""\n\n'
         f'freeze("$(PORT_DIR)/modules", ({names}))\n'
