@@ -19,6 +19,10 @@ from ophion_boot.fmt.wrapped import EC256
 from ophion.build.device_module import device_module, root_set
 from ophion.build.layout import Layout
 from ophion.build.link import Program
+from ophion.build.order import ordered
+from ophion.build.shake import shake
+from ophion.build.shorten import shorten
+from ophion.build.texts import pack_texts
 from ophion.errors import BuildError
 
 LAYOUT_MODULE = "ophion_layout.py"
@@ -211,7 +215,9 @@ def linked(files: Mapping[str, bytes]) -> dict[str, bytes]:
     _, made = link_program(files)
     others = {path: data for path, data in files.items() if not path.startswith("ophion_boot/")}
     package = "ophion_boot/__init__.py"
-    sources = {_path(root.partition(".")[2]): text.encode() for root, text in made.items()}
+    made = shake(made, others.values())
+    short = shorten(pack_texts(made), others.values())
+    sources = {_path(root.partition(".")[2]): ordered(text).encode() for root, text in short.sources.items()}
     return {**others, package: files[package], **sources}
 
 

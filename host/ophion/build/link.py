@@ -142,7 +142,7 @@ def _imports(body: Sequence[ast.stmt], known: Mapping[str, object]) -> list[str]
     return [name for name in dict.fromkeys(top + later) if name in known]
 
 
-def _bound(body: Iterable[ast.AST]) -> list[str]:
+def bound_names(body: Iterable[ast.AST]) -> list[str]:
     """Names that the statements of one scope bind, in order; comprehensions and functions are scopes."""
     found: list[str] = []
     waiting = list(body)[::-1]
@@ -175,7 +175,7 @@ def _imported(body: Sequence[ast.stmt]) -> set[str]:
             found.append(node)
         elif not isinstance(node, _FUNCTIONS | ast.ClassDef):
             waiting += ast.iter_child_nodes(node)
-    return set(_bound(found))
+    return set(bound_names(found))
 
 
 def _foreign(module: _Module, known: Mapping[str, object]) -> set[str]:
@@ -183,7 +183,7 @@ def _foreign(module: _Module, known: Mapping[str, object]) -> set[str]:
     nodes = [node for stmt in module.body for node in ast.walk(stmt)]
     imports = [n for n in nodes if isinstance(n, ast.Import) and n.names[0].name not in known]
     named = [n for n in nodes if isinstance(n, ast.ImportFrom) and n.module not in known]
-    return set(_bound([*imports, *named]))
+    return set(bound_names([*imports, *named]))
 
 
 def _locals(modules: Iterable[_Module]) -> set[str]:
@@ -193,12 +193,12 @@ def _locals(modules: Iterable[_Module]) -> set[str]:
         for stmt in module.body:
             for node in ast.walk(stmt):
                 if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                    found |= set(_bound(node.body)) - _imported(node.body)
+                    found |= set(bound_names(node.body)) - _imported(node.body)
                     found |= {arg.arg for arg in ast.walk(node.args) if isinstance(arg, ast.arg)}
                 elif isinstance(node, ast.Lambda):
                     found |= {arg.arg for arg in ast.walk(node.args) if isinstance(arg, ast.arg)}
                 elif isinstance(node, ast.comprehension):
-                    found |= set(_bound([node.target]))
+                    found |= set(bound_names([node.target]))
     return found
 
 
@@ -206,7 +206,7 @@ def _name(module: _Module, taken: set[str], keep: bool) -> None:
     """Give each name of the module's top level, imports apart, one that nobody else has."""
     constants = set() if keep else _constants(module.body)
     imported = _imported(module.body)
-    for name in _bound(module.body):
+    for name in bound_names(module.body):
         if name in imported:
             continue
         wanted = "_" + name if name in constants and not name.startswith("_") else name
@@ -223,6 +223,18 @@ def _constants(body: Sequence[ast.stmt]) -> set[str]:
     names = [name for stmt in body for name, _ in _single(stmt)]
     changed = {name for stmt in body for node in ast.walk(stmt) for name in getattr(node, "names", [])}
     return {name for name in names if names.count(name) == 1 and name not in changed}
+
+
+def is_constant(stmt: ast.stmt) -> bool:
+    """Whether the statement is nothing but `_NAME = const(value)`: it leaves no name in the compiled module."""
+    return (
+        isinstance(stmt, ast.Assign)
+        and isinstance(stmt.targets[0], ast.Name)
+        and stmt.targets[0].id.startswith("_")
+        and isinstance(stmt.value, ast.Call)
+        and isinstance(stmt.value.func, ast.Name)
+        and stmt.value.func.id == "const"
+    )
 
 
 def _single(stmt: ast.stmt) -> list[tuple[str, ast.expr]]:
@@ -366,7 +378,7 @@ class _Linker(ast.NodeTransformer):
             if isinstance(n, ast.Global)
             for name in n.names
         }
-        bound = set(_bound(node.body)) - _inside(node.body, self._home, self._root)
+        bound = set(bound_names(node.body)) - _inside(node.body, self._home, self._root)
         self._scopes.append((args | (bound - shared), {}, {}))
         node.body = self._block(node.body)
         self._scopes.pop()
@@ -390,7 +402,7 @@ class _Linker(ast.NodeTransformer):
         body: list[ast.stmt] = []
         for stmt in node.body:
             body += self._block([stmt])
-            bound |= set(_bound([stmt]))
+            bound |= set(bound_names([stmt]))
         node.body = [stmt for stmt in body if not isinstance(stmt, ast.Pass)] or [ast.Pass()]
         self._scopes.pop()
         return node
@@ -399,7 +411,7 @@ class _Linker(ast.NodeTransformer):
         return "" in self._scopes[-1][0]
 
     def _comprehension(self, node: ast.AST) -> ast.AST:
-        targets = {name for g in node.generators for name in _bound([g.target])}  # type: ignore[attr-defined]
+        targets = {name for g in node.generators for name in bound_names([g.target])}  # type: ignore[attr-defined]
         return self._visit_scope(node, targets)
 
     visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension
@@ -407,6 +419,10 @@ class _Linker(ast.NodeTransformer):
     def _block(self, body: list[ast.stmt]) -> list[ast.stmt]:
         found: list[ast.stmt] = []
         for stmt in body:
+            if isinstance(stmt, ast.ImportFrom) and self._left_out(stmt):
+                # It would fail, and what follows is not reached.
+                found.append(ast.Raise(ast.Name("ImportError", ast.Load())))
+                break
             visited = self.visit(stmt)
             found += visited if isinstance(visited, list) else [visited] if visited is not None else []
         kept = [stmt for stmt in found if not isinstance(stmt, ast.Pass)]
