@@ -71,7 +71,7 @@ class Program:
             foreign.update(dict.fromkeys(linker.foreign))
             if body:
                 texts.append(ast.unparse(ast.Module(body, [])))
-        return "\n".join([*lines, *foreign, *texts]) + "\n"
+        return "\n".join([*lines, *_merged(foreign), *texts]) + "\n"
 
     def _ordered(self, wanted: Sequence[str]) -> list[str]:
         """`wanted` so that each module stands behind those that it imports."""
@@ -91,6 +91,15 @@ class Program:
         for name in wanted:
             visit(name)
         return found
+
+
+def _merged(lines: Iterable[str]) -> list[str]:
+    """Imports of one module in one statement, at the place of the first."""
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        head, _, name = line.partition(" import ") if line.startswith("from ") else (line, "", "")
+        found.setdefault(head, []).append(name)
+    return [f"{head} import {', '.join(names)}" if names != [""] else head for head, names in found.items()]
 
 
 def _stripped(text: bytes) -> list[ast.stmt]:

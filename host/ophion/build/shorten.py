@@ -60,13 +60,13 @@ def shorten(wholes: Mapping[str, str], others: Iterable[bytes]) -> Shortened:
     free = list(itertools.islice(_letters(), 2000))
     arguments = free[:_ARGUMENTS]
     attributes = _chosen(survey.attributes, free, survey.attribute_names)
+    attributes |= _shared(survey.data, attributes, free, survey)
     taken = {*arguments, *survey.words, *dir(builtins), "const"}
     names = _chosen(survey.globals, free, taken)
     renamer = _Renamer(names, attributes, survey.keywords, arguments)
     sources = {name: ast.unparse(renamer.module(tree)) + "\n" for name, tree in trees.items()}
-    return Shortened(
-        sources, {b: a for a, b in names.items()}, {b: a for a, b in attributes.items()}
-    )
+    methods = {b: a for a, b in attributes.items() if a in survey.attributes}
+    return Shortened(sources, {b: a for a, b in names.items()}, methods)
 
 
 def _letters() -> Iterator[str]:
@@ -84,11 +84,30 @@ def _chosen(counts: Counter[str], free: list[str], taken: set[str]) -> dict[str,
     return {name: short for name, short in pairs if len(short) < len(name)}
 
 
-class _Survey:
-    """What there is: how often `globals` and `attributes` that may get other names are used.
+def _shared(data: Counter[str], given: Mapping[str, str], free: list[str], survey: _Survey) -> dict[str, str]:
+    """{name: short name} of values in objects: one that no object with a value of that name has already."""
+    found: dict[str, str] = {}
+    taken: dict[str, set[str]] = {}
+    for name in sorted(given):
+        for family in survey.families.get(name, ()):
+            taken.setdefault(family, set()).add(given[name])
+    for name in sorted(data, key=lambda name: (-data[name], name)):
+        families = [taken.setdefault(family, set()) for family in survey.families[name]]
+        short = next(s for s in free if s not in survey.attribute_names and not any(s in f for f in families))
+        if len(short) < len(name):
+            found[name] = short
+            for family in families:
+                family.add(short)
+    return found
 
-    `words` are all names of variables, `attribute_names` all that stand behind a dot, `keywords` those of
-    arguments that stay.
+
+class _Survey:
+    """What there is: how often `globals`, `attributes` and `data` that may get other names are used.
+
+    `data` are attributes that only methods of their own class set: they are values, nobody looks for their
+    name in a traceback, and objects of different classes may use one name for different ones. `families` has
+    for each attribute the classes that have it, those that inherit from each other as one. `words` are all
+    names of variables, `attribute_names` all that stand behind a dot, `keywords` those of arguments that stay.
     """
 
     def __init__(self, wholes: Iterable[ast.Module], others: Iterable[ast.Module]) -> None:
@@ -112,7 +131,11 @@ class _Survey:
         known |= self._texts
         kept = known | {name for name in {*defined, *members} if name.startswith("__")}
         self.globals = _only(self.globals, defined - kept - _exceptions(wholes))
-        self.attributes = _only(self.attributes, members - kept)
+        counts, free = self.attributes, members - kept
+        self.families = _families(wholes)
+        data = {name for name in free & set(self.families) if name not in _unowned(wholes)}
+        self.attributes = _only(counts, free - data)
+        self.data = _only(counts, data)
 
     def _count(self, tree: ast.Module) -> None:
         for node in ast.walk(tree):
@@ -181,6 +204,45 @@ def _members(tree: ast.Module) -> set[str]:
             found |= set(bound_names(node.body))
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
             found.add(node.attr)
+    return found
+
+
+def _classes(trees: Iterable[ast.Module]) -> Iterator[ast.ClassDef]:
+    return (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+
+
+def _families(trees: list[ast.Module]) -> dict[str, set[str]]:
+    """{attribute: the families of classes that have it}; a family is called as one of its classes."""
+    root = {node.name: node.name for node in _classes(trees)}
+
+    def found(name: str) -> str:
+        return name if root[name] == name else found(root[name])
+
+    for node in _classes(trees):
+        for base in node.bases:
+            if isinstance(base, ast.Name) and base.id in root:
+                root[found(node.name)] = found(base.id)
+    families: dict[str, set[str]] = {}
+    for node in _classes(trees):
+        own = {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute) and _is_self(n.value)}
+        for name in own | set(bound_names(node.body)):
+            families.setdefault(name, set()).add(found(node.name))
+    return families
+
+
+def _is_self(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "self"
+
+
+def _unowned(trees: list[ast.Module]) -> set[str]:
+    """Attributes that are functions, and those that something else than a method of their class sets."""
+    found: set[str] = set()
+    for tree in trees:
+        for node in ast.walk(tree):
+            if isinstance(node, _FUNCTIONS):
+                found.add(node.name)
+            elif isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
+                found |= set() if _is_self(node.value) else {node.attr}
     return found
 
 
