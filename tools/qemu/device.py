@@ -44,7 +44,7 @@ def firmware(
     layout = replace(load_layout(board_layout("qemu")), key_tables=key_tables)
     frozen = frozen_files(layout, layout.name, list(keys), roots=roots)
     if link:
-        frozen = linked(frozen)
+        frozen = linked(frozen).files
     kind = ("boot" if link else "parts") + ("-tables" if key_tables else "")
     return build.firmware({**frozen, **(extra or {})}, name or kind)
 

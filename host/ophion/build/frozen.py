@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from ophion_boot.fmt.wrapped import EC256
 from ophion.build.device_module import device_module, root_set
 from ophion.build.layout import Layout
 from ophion.build.link import Program
+from ophion.build.names import name_map
 from ophion.build.order import ordered
 from ophion.build.shake import shake
 from ophion.build.shorten import shorten
@@ -207,21 +209,39 @@ def _python_files(root: Path, prefix: str) -> dict[str, bytes]:
     }
 
 
-def linked(files: Mapping[str, bytes]) -> dict[str, bytes]:
+@dataclass(frozen=True)
+class Linked:
+    """A linked firmware: its `files`, the map of its short `names`, and {root: {name in it: its module}}."""
+
+    files: dict[str, bytes]
+    names: str
+    origins: dict[str, dict[str, str]]
+
+
+def linked(files: Mapping[str, bytes]) -> Linked:
     """The same firmware with the bootloader's modules in two: what boots, and what serves updates (`link`).
 
-    They are called as the modules that applications know: `ophion_boot.main` and `ophion_boot.service`.
+    They are called as the modules that applications know: `ophion_boot.main` and `ophion_boot.service`. What
+    cannot be reached is left out, texts are packed, and names short (`shake`, `pack_texts`, `shorten`).
     """
-    _, made = link_program(files)
+    program, made = _program(files)
     others = {path: data for path, data in files.items() if not path.startswith("ophion_boot/")}
+    whole = pack_texts(shake(made, others.values()))
+    short = shorten(whole, others.values())
+    origins = {root: program.origins(root) for root in made}
     package = "ophion_boot/__init__.py"
-    made = shake(made, others.values())
-    short = shorten(pack_texts(made), others.values())
     sources = {_path(root.partition(".")[2]): ordered(text).encode() for root, text in short.sources.items()}
-    return {**others, package: files[package], **sources}
+    return Linked(
+        {**others, package: files[package], **sources},
+        name_map(whole, short, origins),
+        {
+            root: {short.globals.get(name, name): module for name, module in found.items()}
+            for root, found in origins.items()
+        },
+    )
 
 
-def link_program(files: Mapping[str, bytes]) -> tuple[Program, dict[str, str]]:
+def _program(files: Mapping[str, bytes]) -> tuple[Program, dict[str, str]]:
     """The linked Program of a firmware, and the sources of its wholes by name."""
     modules = {path: data for path, data in files.items() if path.startswith("ophion_boot/")}
     served = _closure(modules, _SERVED & {_name(path) for path in modules}, set())

@@ -14,11 +14,10 @@ import builtins
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ophion.build.scopes import FUNCTIONS, bound_names, imported_names, single_constants
 from ophion.errors import BuildError
 
 _CONST = "ophion_boot.compat"
-_FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-_COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
 @dataclass
@@ -144,47 +143,11 @@ def _imports(body: Sequence[ast.stmt], known: Mapping[str, object]) -> list[str]
         elif isinstance(node, ast.ImportFrom) and node.module:
             found += [f"{node.module}.{alias.name}" for alias in node.names] + [node.module]
         for child in ast.iter_child_nodes(node):
-            walk(child, later if isinstance(node, _FUNCTIONS) else found)
+            walk(child, later if isinstance(node, FUNCTIONS) else found)
 
     for stmt in body:
         walk(stmt, top)
     return [name for name in dict.fromkeys(top + later) if name in known]
-
-
-def bound_names(body: Iterable[ast.AST]) -> list[str]:
-    """Names that the statements of one scope bind, in order; comprehensions and functions are scopes."""
-    found: list[str] = []
-    waiting = list(body)[::-1]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):
-            found.append(node.id)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            found.append(node.name)
-            continue
-        elif isinstance(node, ast.ExceptHandler) and node.name:
-            found.append(node.name)
-        elif isinstance(node, ast.Import):
-            found += [alias.asname or alias.name.split(".")[0] for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            found += [alias.asname or alias.name for alias in node.names]
-        elif isinstance(node, ast.Lambda | _COMPREHENSIONS):
-            continue
-        waiting += list(ast.iter_child_nodes(node))[::-1]
-    return list(dict.fromkeys(found))
-
-
-def _imported(body: Sequence[ast.stmt]) -> set[str]:
-    """Names that imports bind at the top level."""
-    found: list[ast.AST] = []
-    waiting: list[ast.AST] = list(body)
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            found.append(node)
-        elif not isinstance(node, _FUNCTIONS | ast.ClassDef):
-            waiting += ast.iter_child_nodes(node)
-    return set(bound_names(found))
 
 
 def _foreign(module: _Module, known: Mapping[str, object]) -> set[str]:
@@ -202,7 +165,7 @@ def _locals(modules: Iterable[_Module]) -> set[str]:
         for stmt in module.body:
             for node in ast.walk(stmt):
                 if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                    found |= set(bound_names(node.body)) - _imported(node.body)
+                    found |= set(bound_names(node.body)) - imported_names(node.body)
                     found |= {arg.arg for arg in ast.walk(node.args) if isinstance(arg, ast.arg)}
                 elif isinstance(node, ast.Lambda):
                     found |= {arg.arg for arg in ast.walk(node.args) if isinstance(arg, ast.arg)}
@@ -214,7 +177,7 @@ def _locals(modules: Iterable[_Module]) -> set[str]:
 def _name(module: _Module, taken: set[str], keep: bool) -> None:
     """Give each name of the module's top level, imports apart, one that nobody else has."""
     constants = set() if keep else _constants(module.body)
-    imported = _imported(module.body)
+    imported = imported_names(module.body)
     for name in bound_names(module.body):
         if name in imported:
             continue
@@ -229,39 +192,9 @@ def _name(module: _Module, taken: set[str], keep: bool) -> None:
 
 def _constants(body: Sequence[ast.stmt]) -> set[str]:
     """Names that are assigned once, at the top level, and are a number, a text, bytes, or None or a bool."""
-    names = [name for stmt in body for name, _ in _single(stmt)]
+    names = [name for stmt in body for name, _ in single_constants(stmt)]
     changed = {name for stmt in body for node in ast.walk(stmt) for name in getattr(node, "names", [])}
     return {name for name in names if names.count(name) == 1 and name not in changed}
-
-
-def is_constant(stmt: ast.stmt) -> bool:
-    """Whether the statement is nothing but `_NAME = const(value)`: it leaves no name in the compiled module."""
-    return (
-        isinstance(stmt, ast.Assign)
-        and isinstance(stmt.targets[0], ast.Name)
-        and stmt.targets[0].id.startswith("_")
-        and isinstance(stmt.value, ast.Call)
-        and isinstance(stmt.value.func, ast.Name)
-        and stmt.value.func.id == "const"
-    )
-
-
-def _single(stmt: ast.stmt) -> list[tuple[str, ast.expr]]:
-    """(name, constant) of a statement that assigns nothing else, else []."""
-    if not isinstance(stmt, ast.Assign) or len(stmt.targets) != 1:
-        return []
-    target, value = stmt.targets[0], stmt.value
-    pairs: list[tuple[ast.expr, ast.expr]] = [(target, value)]
-    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
-        pairs = list(zip(target.elts, value.elts, strict=True))
-    found: list[tuple[str, ast.expr]] = []
-    for name, item in pairs:
-        if isinstance(item, ast.Call) and isinstance(item.func, ast.Name) and item.func.id == "const":
-            item = item.args[0]
-        if not isinstance(name, ast.Name) or not isinstance(item, ast.Constant):
-            return []
-        found.append((name.id, item))
-    return found
 
 
 class _Linker(ast.NodeTransformer):
@@ -284,7 +217,7 @@ class _Linker(ast.NodeTransformer):
         constants = _constants(body) if self._module.name != self._root else set()
         found: list[ast.stmt] = []
         for stmt in body:
-            singles = _single(stmt)
+            singles = single_constants(stmt)
             if singles and all(name in constants for name, _ in singles):
                 found += [self._constant(name, value) for name, value in singles]
                 continue
@@ -347,7 +280,7 @@ class _Linker(ast.NodeTransformer):
             return self._of(module, name)
         called, home = other.names[name], self._home[module]
         if home != self._root:
-            values = [value for stmt in other.body for key, value in _single(stmt) if key == name]
+            values = [value for stmt in other.body for key, value in single_constants(stmt) if key == name]
             if values and name in _constants(other.body) and module != home:
                 self._outside[called] = f"{called} = const({ast.unparse(values[0])})"
             else:

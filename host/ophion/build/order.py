@@ -1,7 +1,7 @@
 """The names that a module uses most come first in its table of names.
 
-Bytecode has a name's place in that table: one byte for the first 128, two for others. mpy-cross gives places in
-the order in which it meets names, and it meets those of the top level first, which uses each of them once.
+Bytecode has a name's place in that table: one byte for the first 128, two for others. mpy-cross gives places
+in the order in which it meets names, and it meets those of the top level first, which uses each of them once.
 `ordered` puts a statement in front that is never reached: it costs 4 bytes, and names there get their places.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from collections import Counter
 
-from ophion.build.link import bound_names
+from ophion.build.scopes import bound_names
 
 _ONE_BYTE = 126  # after the file's name and "<module>"
 _FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef

@@ -1,8 +1,8 @@
 """What nothing in a firmware can reach is left out of it.
 
-`shake` keeps what the top level does, what the other frozen files name, and what that names in turn: functions,
-classes, methods, values without an effect, imports. A name counts whatever it is used for, so that what is kept
-is rather too much. A method that MicroPython may call by its own (`micropython_names.txt`) stays.
+`shake` keeps what the top level does, what the other frozen files name, and what that names in turn. What it
+drops are functions, classes, methods, values without an effect, imports. A name counts whatever it is used
+for, so that what is kept is rather too much. A method that MicroPython may call by its own (`micropython_names.txt`) stays.
 """
 
 from __future__ import annotations
@@ -16,8 +16,20 @@ from ophion.build.shorten import micropython_names
 _FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 _IMPORTS = ast.Import | ast.ImportFrom
 # Calls whose only effect is their result.
-_PURE = frozenset(("array", "bytearray", "bytes", "const", "dict", "frozenset", "memoryview", "object", "tuple"))
-_PLAIN = (ast.Constant, ast.Name, ast.Attribute, ast.Tuple, ast.List, ast.Dict, ast.Set, ast.BinOp, ast.UnaryOp)
+_PURE = frozenset(
+    ("array", "bytearray", "bytes", "const", "dict", "frozenset", "memoryview", "object", "tuple")
+)
+_PLAIN = (
+    ast.Constant,
+    ast.Name,
+    ast.Attribute,
+    ast.Tuple,
+    ast.List,
+    ast.Dict,
+    ast.Set,
+    ast.BinOp,
+    ast.UnaryOp,
+)
 
 
 @dataclass

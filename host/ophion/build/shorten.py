@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from ophion.build.link import bound_names, is_constant
+from ophion.build.scopes import bound_names, is_constant
 
 _LIST = Path(__file__).with_name("micropython_names.txt")
 _FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
@@ -29,19 +29,14 @@ _COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 _ARGUMENTS = 12
 
 
-@dataclass
+@dataclass(frozen=True)
 class Shortened:
-    """`sources` by module, and what `globals` and `attributes` were called: {short name: name}."""
+    """`sources` by module, and {name: short name} of what the top levels bind, of methods, and of values."""
 
     sources: dict[str, str]
-    globals: dict[str, str] = field(default_factory=dict)
-    attributes: dict[str, str] = field(default_factory=dict)
-
-    def lines(self) -> Iterator[str]:
-        """One line for each name that became a short one: `short name[ or name]`."""
-        for short in sorted({*self.globals, *self.attributes}):
-            found = [names[short] for names in (self.globals, self.attributes) if short in names]
-            yield f"{short} {' or '.join(dict.fromkeys(found))}"
+    globals: dict[str, str]
+    attributes: dict[str, str]
+    data: dict[str, str]
 
 
 @lru_cache(maxsize=1)
@@ -60,13 +55,12 @@ def shorten(wholes: Mapping[str, str], others: Iterable[bytes]) -> Shortened:
     free = list(itertools.islice(_letters(), 2000))
     arguments = free[:_ARGUMENTS]
     attributes = _chosen(survey.attributes, free, survey.attribute_names)
-    attributes |= _shared(survey.data, attributes, free, survey)
+    data = _shared(survey.data, attributes, free, survey)
     taken = {*arguments, *survey.words, *dir(builtins), "const"}
     names = _chosen(survey.globals, free, taken)
-    renamer = _Renamer(names, attributes, survey.keywords, arguments)
+    renamer = _Renamer(names, {**attributes, **data}, survey.keywords, arguments)
     sources = {name: ast.unparse(renamer.module(tree)) + "\n" for name, tree in trees.items()}
-    methods = {b: a for a, b in attributes.items() if a in survey.attributes}
-    return Shortened(sources, {b: a for a, b in names.items()}, methods)
+    return Shortened(sources, names, attributes, data)
 
 
 def _letters() -> Iterator[str]:
@@ -96,8 +90,8 @@ def _shared(data: Counter[str], given: Mapping[str, str], free: list[str], surve
         short = next(s for s in free if s not in survey.attribute_names and not any(s in f for f in families))
         if len(short) < len(name):
             found[name] = short
-            for family in families:
-                family.add(short)
+            for names in families:
+                names.add(short)
     return found
 
 
@@ -107,7 +101,7 @@ class _Survey:
     `data` are attributes that only methods of their own class set: they are values, nobody looks for their
     name in a traceback, and objects of different classes may use one name for different ones. `families` has
     for each attribute the classes that have it, those that inherit from each other as one. `words` are all
-    names of variables, `attribute_names` all that stand behind a dot, `keywords` those of arguments that stay.
+    names of variables, `attribute_names` all behind a dot, `keywords` those of arguments that stay.
     """
 
     def __init__(self, wholes: Iterable[ast.Module], others: Iterable[ast.Module]) -> None:
@@ -133,7 +127,7 @@ class _Survey:
         self.globals = _only(self.globals, defined - kept - _exceptions(wholes))
         counts, free = self.attributes, members - kept
         self.families = _families(wholes)
-        data = {name for name in free & set(self.families) if name not in _unowned(wholes)}
+        data = (free & set(self.families)) - _unowned(wholes)
         self.attributes = _only(counts, free - data)
         self.data = _only(counts, data)
 
@@ -347,7 +341,7 @@ class _Renamer(ast.NodeTransformer):
             arg.annotation = arg.annotation and self.visit(arg.annotation)
 
     def _rename_arguments(self, args: ast.arguments, body: list[ast.stmt] | list[ast.expr]) -> None:
-        """Arguments of the innermost scope get the names of their places, where nobody passes them by name."""
+        """Arguments of the innermost scope get the names of their places, unless they are passed by name."""
         scope = self._scopes[-1]
         used = {n.id for part in body for n in ast.walk(part) if isinstance(n, ast.Name)}
         used |= {a.arg for part in body for n in ast.walk(part) for a in [n] if isinstance(a, ast.arg)}

@@ -1,13 +1,15 @@
 """The texts of errors and events in one table, packed.
 
-A text of a frozen function is an object of 16 bytes, a pointer and its letters. `pack_texts` takes texts with a
-space out of the functions and puts `_text(place)` there: the table is bytes, where pairs of letters that are
-frequent have become one byte (byte pair encoding), pairs of those too. What the device says stays the same.
+A text of a frozen function is an object of 16 bytes, a pointer and its letters. `pack_texts` takes texts with
+a space out of the functions and puts `packed_text(place)` there: the table is bytes, where pairs of letters
+that are frequent have become one byte (byte pair encoding), pairs of those too. What the device says stays the
+same.
 """
 
 from __future__ import annotations
 
 import ast
+import itertools
 from collections import Counter
 from collections.abc import Mapping
 
@@ -36,7 +38,7 @@ def {_NAME}(at):
 
 
 def pack_texts(wholes: Mapping[str, str]) -> dict[str, str]:
-    """The linked modules `wholes` ({module: source}) with a table in the first, which others import from it."""
+    """The linked modules `wholes` ({module: source}) with a table in the first, which the others import."""
     trees = {name: ast.parse(text) for name, text in wholes.items()}
     found: Counter[str] = Counter()
     for tree in trees.values():
@@ -47,10 +49,8 @@ def pack_texts(wholes: Mapping[str, str]) -> dict[str, str]:
     first = next(iter(trees))
     made = {}
     for name, tree in trees.items():
-        before = len(places)
         replacer = _Replaced(places)
         replacer.visit(tree)
-        assert len(places) == before
         text = ast.unparse(ast.fix_missing_locations(tree)) + "\n"
         if name == first:
             text = f"{_TABLE} = {table!r}\n{_CODE}{text}"
@@ -67,7 +67,7 @@ def packed(texts: list[str]) -> tuple[bytes, dict[str, int]]:
     while len(pairs) < _MOST:
         counts: Counter[tuple[int, int]] = Counter()
         for code in codes:
-            counts.update(zip(code, code[1:], strict=False))
+            counts.update(itertools.pairwise(code))
         best, count = max(counts.items(), key=lambda item: (item[1], item[0]), default=((0, 0), 0))
         if count <= _LEAST_USE:
             break
@@ -110,7 +110,9 @@ class _Inside(ast.NodeTransformer):
 
     @staticmethod
     def _is_native(node: ast.FunctionDef) -> bool:
-        return any(isinstance(d, ast.Attribute) and d.attr in ("viper", "native") for d in node.decorator_list)
+        return any(
+            isinstance(d, ast.Attribute) and d.attr in ("viper", "native") for d in node.decorator_list
+        )
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
         return node
