@@ -20,6 +20,7 @@ from ophion_boot.fmt.wrapped import EC256
 from ophion.build.device_module import device_module, root_set
 from ophion.build.layout import Layout
 from ophion.build.link import Program
+from ophion.build.loops import unroll
 from ophion.build.names import name_map
 from ophion.build.order import ordered
 from ophion.build.shake import shake
@@ -222,11 +223,12 @@ def linked(files: Mapping[str, bytes]) -> Linked:
     """The same firmware with the bootloader's modules in two: what boots, and what serves updates (`link`).
 
     They are called as the modules that applications know: `ophion_boot.main` and `ophion_boot.service`. What
-    cannot be reached is left out, texts are packed, and names short (`shake`, `pack_texts`, `shorten`).
+    cannot be reached is left out, comprehensions are loops, texts are packed, and names short and in order.
     """
     program, made = _program(files)
     others = {path: data for path, data in files.items() if not path.startswith("ophion_boot/")}
-    whole = pack_texts(shake(made, others.values()))
+    made = {root: unroll(text) for root, text in shake(made, others.values()).items()}
+    whole = pack_texts(made)
     short = shorten(whole, others.values())
     origins = {root: program.origins(root) for root in made}
     package = "ophion_boot/__init__.py"

@@ -1,7 +1,7 @@
 """What the short names of a linked firmware were, and tracebacks made readable by it.
 
 The map is a text that lies beside the firmware. A line is `short kind name`: kind `def` for a function, a
-method or a class, which tracebacks name; `value` for the rest. A short name has a line for each of its things.
+method or a class, which tracebacks name; `value` for the rest. A short name has one line for each meaning.
 """
 
 from __future__ import annotations

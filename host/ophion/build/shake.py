@@ -2,7 +2,8 @@
 
 `shake` keeps what the top level does, what the other frozen files name, and what that names in turn. What it
 drops are functions, classes, methods, values without an effect, imports. A name counts whatever it is used
-for, so that what is kept is rather too much. A method that MicroPython may call by its own (`micropython_names.txt`) stays.
+for, so that what is kept is rather too much. A method that MicroPython may call by itself stays
+(`micropython_names.txt`).
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """The texts of errors and events in one table, packed.
 
 A text of a frozen function is an object of 16 bytes, a pointer and its letters. `pack_texts` takes texts with
-a space out of the functions and puts `packed_text(place)` there: the table is bytes, where pairs of letters
-that are frequent have become one byte (byte pair encoding), pairs of those too. What the device says stays the
-same.
+a space out of the functions and puts `packed_text(place)` there. The table is bytes, where a frequent pair of
+letters has become one byte (byte pair encoding), and pairs of those too. What the device says is the same.
 """
 
 from __future__ import annotations
@@ -124,8 +123,9 @@ class _Inside(ast.NodeTransformer):
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         value = node.value
-        wanted = isinstance(value, str) and len(value) >= _SHORTEST and " " in value and value.isascii()
-        return self.text(node, str(value)) if wanted and self._depth else node
+        if not self._depth or not isinstance(value, str) or not value.isascii():
+            return node
+        return self.text(node, value) if len(value) >= _SHORTEST and " " in value else node
 
     def text(self, node: ast.Constant, value: str) -> ast.AST:
         raise NotImplementedError
