@@ -16,7 +16,7 @@ from ophion.errors import BuildError
 DEF, VALUE = "def", "value"
 _FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 _LINE = re.compile(r"(\w+) (def|value) ([\w.]+)")
-_FRAME = re.compile(r'^(\s*File "ophion_boot/\w+\.py", line \d+, in )(\w+)$', re.M)
+_FRAME = re.compile(r'^(\s*File "[^"]*\bophion_boot/\w+\.py", line \d+, in )(\w+)$', re.M)
 _QUOTED = re.compile(r"'(\w+)'")
 
 
