@@ -82,12 +82,15 @@ def _shared(data: Counter[str], given: Mapping[str, str], free: list[str], surve
     """{name: short name} of values in objects: one that no object with a value of that name has already."""
     found: dict[str, str] = {}
     taken: dict[str, set[str]] = {}
+    # What is set from outside may be on any object.
+    never = survey.attribute_names | {given[name] for name in survey.given & set(given)}
+    free = [name for name in free if name not in never]
     for name in sorted(given):
         for family in survey.families.get(name, ()):
             taken.setdefault(family, set()).add(given[name])
     for name in sorted(data, key=lambda name: (-data[name], name)):
         families = [taken.setdefault(family, set()) for family in survey.families[name]]
-        short = next(s for s in free if s not in survey.attribute_names and not any(s in f for f in families))
+        short = next(s for s in free if not any(s in names for names in families))
         if len(short) < len(name):
             found[name] = short
             for names in families:
@@ -100,8 +103,9 @@ class _Survey:
 
     `data` are attributes that only methods of their own class set: they are values, nobody looks for their
     name in a traceback, and objects of different classes may use one name for different ones. `families` has
-    for each attribute the classes that have it, those that inherit from each other as one. `words` are all
-    names of variables, `attribute_names` all behind a dot, `keywords` those of arguments that stay.
+    for each attribute the classes that have it, those that inherit from each other as one; `given` are those
+    that are set from outside. `words` are all names of variables, `attribute_names` all behind a dot,
+    `keywords` those of arguments that stay.
     """
 
     def __init__(self, wholes: Iterable[ast.Module], others: Iterable[ast.Module]) -> None:
@@ -127,7 +131,8 @@ class _Survey:
         self.globals = _only(self.globals, defined - kept - _exceptions(wholes))
         counts, free = self.attributes, members - kept
         self.families = _families(wholes)
-        data = (free & set(self.families)) - _unowned(wholes)
+        self.given = _given(wholes)
+        data = (free & set(self.families)) - self.given - _functions(wholes)
         self.attributes = _only(counts, free - data)
         self.data = _only(counts, data)
 
@@ -228,16 +233,14 @@ def _is_self(node: ast.expr) -> bool:
     return isinstance(node, ast.Name) and node.id == "self"
 
 
-def _unowned(trees: list[ast.Module]) -> set[str]:
-    """Attributes that are functions, and those that something else than a method of their class sets."""
-    found: set[str] = set()
-    for tree in trees:
-        for node in ast.walk(tree):
-            if isinstance(node, _FUNCTIONS):
-                found.add(node.name)
-            elif isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
-                found |= set() if _is_self(node.value) else {node.attr}
-    return found
+def _functions(trees: list[ast.Module]) -> set[str]:
+    return {node.name for tree in trees for node in ast.walk(tree) if isinstance(node, _FUNCTIONS)}
+
+
+def _given(trees: list[ast.Module]) -> set[str]:
+    """Attributes that something else than a method of their class sets."""
+    nodes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    return {node.attr for node in nodes if not isinstance(node.ctx, ast.Load) and not _is_self(node.value)}
 
 
 def _exceptions(trees: Iterable[ast.Module]) -> set[str]:
