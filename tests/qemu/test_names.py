@@ -1,4 +1,4 @@
-"""The list of MicroPython's own names, which linked firmware keeps, is that of the source that the rig builds."""
+"""MicroPython's own names, which linked firmware keeps, are those of the source that the rig builds."""
 
 from ophion.build.shorten import micropython_names
 

@@ -219,17 +219,19 @@ class Linked:
     origins: dict[str, dict[str, str]]
 
 
-def linked(files: Mapping[str, bytes]) -> Linked:
+def linked(files: Mapping[str, bytes], users: Sequence[bytes] = ()) -> Linked:
     """The same firmware with the bootloader's modules in two: what boots, and what serves updates (`link`).
 
     They are called as the modules that applications know: `ophion_boot.main` and `ophion_boot.service`. What
     cannot be reached is left out, comprehensions are loops, texts are packed, and names short and in order.
+    Sources in `users` find what they name there under its name, as the other frozen files do.
     """
     program, made = _program(files)
     others = {path: data for path, data in files.items() if not path.startswith("ophion_boot/")}
-    made = {root: unroll(text) for root, text in shake(made, others.values()).items()}
+    known = [*others.values(), *users]
+    made = {root: unroll(text) for root, text in shake(made, known).items()}
     whole = pack_texts(made)
-    short = shorten(whole, others.values())
+    short = shorten(whole, known)
     origins = {root: program.origins(root) for root in made}
     package = "ophion_boot/__init__.py"
     sources = {_path(root.partition(".")[2]): ordered(text).encode() for root, text in short.sources.items()}
