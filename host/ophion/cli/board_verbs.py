@@ -26,18 +26,13 @@ def register(app: typer.Typer) -> None:
     app.add_typer(board, name="board")
 
 
-def _layout_path(name: str) -> Path:
-    from ophion.build.boards import board_layout
-
-    return Path(name) if name.endswith(".toml") else board_layout(name)
-
-
 def show_board(board: Name, as_json: Json = False) -> None:
     """Show what lies where in the flash of a board."""
+    from ophion.build.boards import layout_path
     from ophion.build.layout import load_layout
     from ophion.build.partitions import picture
 
-    layout = load_layout(_layout_path(board))
+    layout = load_layout(layout_path(board))
     value = {
         "board": layout.name,
         "chip": layout.chip,
@@ -69,6 +64,7 @@ def files(
 ) -> None:
     """Write the board definition for MicroPython's own build (make BOARD_DIR=DIR), and a partition table."""
     from ophion.build.boarddir import board_files
+    from ophion.build.boards import layout_path
     from ophion.build.frozen import frozen_files
     from ophion.build.layout import load_layout
     from ophion.build.partitions import binary
@@ -81,7 +77,7 @@ def files(
         raise UsageError("a firmware needs a key to trust", "add --key KEY.pub or --roots ROOTS.chain")
     if out.exists() and any(out.iterdir()):
         raise UsageError(f"{out} is not empty", "name a new folder")
-    layout = load_layout(_layout_path(board))
+    layout = load_layout(layout_path(board))
     keys = [load_public(path) for path in key or []]
     for public in keys:
         refuse_sample(public)
