@@ -19,20 +19,22 @@ _LEAST_USE = 3  # a pair takes two bytes itself
 _FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 _NAME = "packed_text"
 _TABLE = "packed_texts"
-# Each piece is a letter, or a pair that lies in the front of the table; a text ends with a zero.
+# A code is a letter, or a pair of codes that lies in the front of the table; a text ends with a zero.
 _CODE = f"""
-def _{_NAME}_piece(code):
+def _{_NAME}_part(code, text):
     if code < {_FIRST}:
-        return chr(code)
-    code = 2 * code - {2 * _FIRST}
-    return _{_NAME}_piece({_TABLE}[code]) + _{_NAME}_piece({_TABLE}[code + 1])
+        text.append(code)
+    else:
+        code = 2 * code - {2 * _FIRST}
+        _{_NAME}_part({_TABLE}[code], text)
+        _{_NAME}_part({_TABLE}[code + 1], text)
 
 def {_NAME}(at):
-    text = ''
+    text = bytearray()
     while {_TABLE}[at]:
-        text += _{_NAME}_piece({_TABLE}[at])
+        _{_NAME}_part({_TABLE}[at], text)
         at += 1
-    return text
+    return text.decode()
 """
 
 
