@@ -52,7 +52,7 @@ def ports(incomplete: str) -> list[str]:
 def remember_devices(names: Iterable[str]) -> None:
     """Keep the names that were seen, for the next TAB; where that cannot be, nothing is kept."""
     known = [name for name in names if name]
-    file = _cache() / _SEEN_FILE
+    file = _seen_file()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(known[:_SEEN_MAX]))
@@ -62,13 +62,15 @@ def remember_devices(names: Iterable[str]) -> None:
 
 def _seen() -> list[str]:
     try:
-        return [str(name) for name in json.loads((_cache() / _SEEN_FILE).read_text())]
+        return [str(name) for name in json.loads(_seen_file().read_text())]
     except (OSError, ValueError, TypeError):
         return []
 
 
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ophion"
+def _seen_file() -> Path:
+    from ophion.build.fetch import cache_folder
+
+    return cache_folder() / _SEEN_FILE
 
 
 def _simulated() -> list[Path]:
