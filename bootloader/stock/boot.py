@@ -1,7 +1,8 @@
-"""What MicroPython's own build runs first of all files: `boot.py` of its file system, which is the bootloader's.
+"""What MicroPython's own build runs first of all files: `boot.py` of the bootloader's.
 
-That file system moves to /ophion, read-only, and / becomes the user's. MicroPython runs `main.py` next, looked for
-where the current folder is: it is left at /ophion, so that no main.py among the user's files takes its place.
+That file system moves to /ophion, read-only, and / becomes the user's. MicroPython runs `main.py` next,
+looked for where the current folder is: it is left at /ophion, so that no main.py among the user's files
+takes its place.
 """
 
 import os

@@ -49,7 +49,7 @@ class Board(Chip):
             raise OSError("the partition table has no vfs")
         return found[0]
 
-    def _find(self) -> esp32.Partition:
+    def _find(self):  # type: ignore[no-untyped-def]
         """The partition with the slots."""
         rom = vfs.rom_ioctl(_ROM_GET, 0)
         if isinstance(rom, int):

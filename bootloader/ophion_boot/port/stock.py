@@ -1,8 +1,9 @@
-"""ESP32-family chips with MicroPython's own build: the bootloader lies in its file system, mounted at /ophion.
+"""ESP32-family chips with MicroPython's own build: the bootloader is files, mounted at /ophion.
 
-Such a build has no `VfsRom`, so the payload is read by one in Python, from flash, piece by piece. The slots are a
-partition `romfs` like any other. MicroPython mounts what is labelled `vfs`, the bootloader's files; the user's are
-in `user`, and `flashbdev.bdev`, which programs format to get an empty file system, is that one from now on.
+Such a build has no `VfsRom`, so the payload is read by one in Python, from flash, piece by piece. The
+slots are a partition `romfs` like any other. MicroPython mounts what is labelled `vfs`, the bootloader's
+files; the user's are in `user`, and `flashbdev.bdev`, which programs format to get an empty file system,
+is that one from now on.
 """
 
 import esp32

@@ -33,8 +33,8 @@ _FLASH_SIZES = {nibble: (1 << 20) << nibble for nibble in range(8)}
 
 @dataclass(frozen=True)
 class EspImage:
-    """An image that was checked: `chip` is esp_chip_id_t, `flash_size` what its header says of the flash, `size`
-    its own, hash included, all in bytes; `has_sha` says whether SHA-256 follows it."""
+    """An image that was checked: `chip` is esp_chip_id_t, `flash_size` what its header says of the
+    flash, `size` its own, hash included, all in bytes; `has_sha` says whether SHA-256 follows it."""
 
     chip: int
     flash_size: int

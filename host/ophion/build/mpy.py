@@ -42,22 +42,23 @@ def find_compiler() -> Compiler:
     return Compiler(path, version.strip(), match.group(1) if match else "")
 
 
-def compile_module(compiler: Compiler, source: bytes, name: str, optimize: int) -> bytes:
-    """Compile `source` to .mpy bytes.
+def compile_module(compiler: Compiler, source: bytes, name: str, optimize: int, arch: str = "") -> bytes:
+    """Compile `source` to .mpy bytes, free of any architecture unless `arch` (mpy-cross -march) names one.
 
     The source goes in by pipe and `name` (its path in the image, "lib/x.py") is the only name that
     the bytecode
     carries, so the result does not depend on where the folder lies. Raises BuildError with the
     compiler's message.
     """
-    command = [compiler.path, "-s", name, f"-O{optimize}", "-"]
+    command = [compiler.path, "-s", name, f"-O{optimize}", *([f"-march={arch}"] if arch else []), "-"]
     try:
         done = subprocess.run(command, input=source, capture_output=True, timeout=_TIMEOUT_S)
     except (OSError, subprocess.SubprocessError) as error:
         raise BuildError(f"{name}: mpy-cross does not run: {error}") from None
     if done.returncode:
         raise BuildError(f"{name} does not compile: {_diagnosis(done.stderr, name)}")
-    check_mpy(done.stdout, name)
+    if not arch:
+        check_mpy(done.stdout, name)
     return done.stdout
 
 
