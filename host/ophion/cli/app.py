@@ -20,6 +20,7 @@ from ophion.cli import (
     demo_verb,
     device_verbs,
     image_verbs,
+    install_verbs,
     key_verbs,
     push_verbs,
     sim_verbs,
@@ -54,6 +55,7 @@ def make_app() -> typer.Typer:
         push_verbs,
         device_verbs,
         board_verbs,
+        install_verbs,
         sim_verbs,
         demo_verb,
     )

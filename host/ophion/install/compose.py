@@ -69,20 +69,19 @@ def compose(
     layout: Layout,
     files: Mapping[str, bytes],
     application: bytes = b"",
-    erase_user_files: bool = False,
+    users_of: Firmware | None = None,
 ) -> Composed:
     """Ophion on `firmware`: `files` of the bootloader, `application` (a signed image) in the primary slot.
 
-    The user's files are moved, unless they are to be erased. Raises InputError, LayoutError.
+    The user's files that `users_of` has are moved; None: there are none. Raises InputError, LayoutError.
     """
     check_map(firmware, layout)
     if len(application) > layout.max_image_size:
         raise InputError(f"the image is {len(application)} bytes, the slot takes {layout.max_image_size}")
-    users = {} if erase_user_files else _user_files(firmware)
+    users = _user_files(users_of) if users_of else {}
     areas = layout.areas
     regions = [_region(layout, "vfs", make_image(files, areas["vfs"].size, "the bootloader"))]
-    for name in strategy_class(layout.strategy).areas:
-        regions.append(_region(layout, name, application if name in ("primary", "golden") else b""))
+    regions += [slot_region(layout, name, application) for name in strategy_class(layout.strategy).areas]
     regions.append(_region(layout, "user", make_image(users, areas["user"].size, "the user's files")))
     boot_at = BOOTLOADER_AT[firmware.chip]
     if layout.flash_size != firmware.flash_size:
@@ -91,6 +90,11 @@ def compose(
     table = pack_table(table_rows(firmware, layout))
     regions.append(Region(layout.table_at, _filled(table, SECTOR), "partition table"))
     return Composed(firmware, layout, tuple(regions), tuple(p for p in users if not p.endswith("/")))
+
+
+def slot_region(layout: Layout, name: str, application: bytes) -> Region:
+    """A slot of the strategy: `application` in the one that runs and in the golden one, others blank."""
+    return _region(layout, name, application if name in ("primary", "golden") else b"")
 
 
 def _region(layout: Layout, name: str, data: bytes) -> Region:

@@ -65,11 +65,12 @@ class Firmware:
         return {"vfs", "romfs", "user"} <= {row.label for row in self.rows}
 
 
-def read_firmware(data: bytes, what: str, any_version: bool = False) -> Firmware:
+def read_firmware(data: bytes, what: str, any_version: bool = False, board_build: bool = False) -> Firmware:
     """Read and check a firmware; `what` names it in errors.
 
     Raises InputError: another kind of file, a chip without Bluetooth, a damaged or truncated image, a
-    flash map that Ophion cannot change, or, unless `any_version`, a MicroPython that it is not made for.
+    flash map that Ophion cannot change, or, unless `any_version`, a MicroPython that it is not made for. A
+    `board_build` may have two application partitions; the first one is looked at.
     """
     chip, file_at = _chip(data, what)
     flash = b"\xff" * file_at + data
@@ -82,8 +83,10 @@ def read_firmware(data: bytes, what: str, any_version: bool = False) -> Firmware
         rows = parse_table(flash[table_at : table_at + TABLE_BYTES])
     except InputError as error:
         raise InputError(f"{what}: {error.message}") from None
-    app = _app(rows, what)
-    found = read_image(flash[app.offset : app.offset + app.size], f"{what}: the application")
+    app = _app(rows, what, board_build)
+    found = read_image(flash[app.offset :], f"{what}: the application")
+    if found.size > app.size:
+        raise InputError(f"{what}: the application is {found.size} bytes, its partition takes {app.size}")
     if found.chip != CHIP_IDS[chip]:
         raise InputError(f"{what}: bootloader and application are for different chips")
     image = flash[app.offset : app.offset + found.size]
@@ -121,9 +124,9 @@ def _table_at(flash: bytes, what: str) -> int:
     raise InputError(f"{what} holds no partition table")
 
 
-def _app(rows: Sequence[Partition], what: str) -> Partition:
+def _app(rows: Sequence[Partition], what: str, board_build: bool) -> Partition:
     apps = [row for row in rows if row.kind == 0]
-    if len(apps) != 1:
+    if len(apps) != 1 and not (apps and board_build):
         raise InputError(
             f"{what} has {len(apps)} application partitions, not one",
             "take the build without OTA in its name",
