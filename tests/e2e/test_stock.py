@@ -15,7 +15,6 @@ from ophion.push import Confirmed, push, use_radio
 from ophion.sim import Simulator
 
 NAME = "stock-device"
-HEAP = "32M"
 
 
 class Stock:
@@ -33,7 +32,6 @@ class Stock:
             name=NAME,
             flash=self.made.flash(),
             flash_size=self.layout.flash_size,
-            heap=HEAP,
             **options,
         )
         try:

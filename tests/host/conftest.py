@@ -14,6 +14,7 @@ from ophion.sign import SignOptions, sign
 from ophion.versions import parse_version
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "mcuboot"
+sys.path.append(str(Path(__file__).parent))
 
 
 @pytest.fixture

@@ -1,0 +1,25 @@
+"""Firmware files in the form of MicroPython's own, for chips of which no registry has a real one."""
+
+from ophion.build.espimage import CHIP_IDS, app_image
+from ophion.build.partitions import BOOTLOADER_AT, Partition, pack_table
+
+ROWS = (
+    Partition("nvs", 1, 2, 0x9000, 0x6000),
+    Partition("phy_init", 1, 1, 0xF000, 0x1000),
+    Partition("factory", 0, 0, 0x10000, 0x1F0000),
+)
+BANNER = b"MicroPython v1.28.0 on 2026-04-06; Generic ESP32 module\0"
+
+
+def firmware(chip="esp32c3", banner=BANNER, rows=ROWS, chip_id=None, app=None, md5=True):
+    """A merged file: bootloader, table, application, each well formed unless told otherwise."""
+    number = CHIP_IDS[chip] if chip_id is None else chip_id
+    start = BOOTLOADER_AT[chip]
+    boot = app_image([(0x3FCD5820, bytes(range(200)))], number)
+    table = pack_table(rows)
+    if not md5:
+        table = table[: 32 * len(rows)].ljust(len(table), b"\xff")
+    if app is None:
+        app = app_image([(0x3C000020, bytes(64) + banner), (0x42000020, bytes(5000))], number)
+    data = boot.ljust(0x8000 - start, b"\xff") + table.ljust(0x8000, b"\xff") + app
+    return data + b"\xff" * (-len(data) % 16)
