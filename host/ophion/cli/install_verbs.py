@@ -237,7 +237,7 @@ def _install_board(
     any_version: bool,
     as_json: bool,
 ) -> None:
-    from ophion.install.board import known, runtime_regions
+    from ophion.install.board import check_chip, known, runtime_regions
     from ophion.install.cable import Esptool
     from ophion.install.record import INSTALLED, back_up, load_record
     from ophion.install.steps import write
@@ -248,6 +248,7 @@ def _install_board(
         if kept is None:
             _follow(back_up(cable, place), as_json)
             kept = load_record(place)
+        check_chip(given, cable)
         before = _before(kept, given, any_version)
         base = given or before
         assert base is not None

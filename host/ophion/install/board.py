@@ -34,6 +34,12 @@ def known(cable: Cable, folder: Path) -> Record | None:
     return record
 
 
+def check_chip(firmware: Firmware | None, cable: Cable) -> None:
+    """Raise InputError for firmware that is for another chip than the one on the cable."""
+    if firmware is not None and firmware.chip != cable.chip:
+        raise InputError(f"the firmware is for {firmware.chip}, and on the port is {cable.chip}")
+
+
 def runtime_regions(firmware: Firmware) -> list[Region]:
     """What writes the firmware itself: second-stage bootloader and application, without the table."""
     boot_at, app = BOOTLOADER_AT[firmware.chip], firmware.app

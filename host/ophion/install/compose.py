@@ -89,7 +89,9 @@ def compose(
         regions.append(Region(boot_at, head, "size of the flash"))
     table = pack_table(table_rows(firmware, layout))
     regions.append(Region(layout.table_at, _filled(table, SECTOR), "partition table"))
-    return Composed(firmware, layout, tuple(regions), tuple(p for p in users if not p.endswith("/")))
+    return Composed(
+        firmware, layout, tuple(regions), tuple(sorted(path for path in users if not path.endswith("/")))
+    )
 
 
 def slot_region(layout: Layout, name: str, application: bytes) -> Region:
