@@ -16,6 +16,7 @@ _POINTER = const(3)
 _FOLDER = const(4)
 _FILE = const(5)
 _NUMBER_BYTES = const(5)
+_NUMBER_END = const(1 << 28)
 _NAME_MAX = const(255)
 _DEPTH_MAX = const(16)
 _WINDOW = const(64)
@@ -46,7 +47,7 @@ class Romfs:
         self._window = bytearray(_WINDOW)
         self._first = size
         kind, first, end = self._record(0, size)
-        if kind != _FILESYSTEM or self._byte(0) != _MAGIC:
+        if kind != _FILESYSTEM or self._window[0] != _MAGIC:
             raise _error("none here", 0)
         self.root = (first, end)
         self._check()
@@ -58,17 +59,18 @@ class Romfs:
     def entries(self, at: int, end: int):  # type: ignore[no-untyped-def]
         """Yield (name, is a folder, first, end) of what the folder from `at` to `end` holds.
 
-        `name` is bytes; from `first` to `end` lies a file's content, a folder's records. Raises FormatError.
+        `name` is bytes; from `first` to `end` lie the records of a folder, or of a file (`content`). Raises
+        FormatError.
         """
         while at < end:
             kind, body, stop = self._record(at, end)
             if _FOLDER <= kind <= _FILE:
-                name, first = self._name(body, stop)
-                if kind == _FOLDER:
-                    yield name, True, first, stop
-                else:
-                    first, last = self._content(first, stop)
-                    yield name, False, first, last
+                length, first = self._number(body, stop)
+                if first + length > stop or length > _NAME_MAX:
+                    raise _error("bad name", body)
+                name = bytearray(length)
+                self.read(first, name)
+                yield bytes(name), kind == _FOLDER, first + length, stop
             elif not _PADDING <= kind <= _VERBATIM:
                 raise _error("kind %d" % kind, at)
             at = stop
@@ -89,7 +91,7 @@ class Romfs:
             if slash and not folder:
                 return None
             first, end = at, stop
-        return folder, first, end
+        return (folder, first, end) if folder else (folder,) + self.content(first, end)
 
     def _check(self) -> None:
         """Walk the whole tree."""
@@ -102,24 +104,20 @@ class Romfs:
             for name, folder, at, stop in self.entries(first, end):
                 if name in names:
                     raise _error("name twice", at)
+                # Printable ASCII without a slash, and nothing that means another place.
+                if name in (b"", b".", b"..") or min(name) < 0x20 or max(name) > 0x7E or b"/" in name:
+                    raise _error("bad name", at)
                 names.add(name)
                 if folder:
                     waiting.append((at, stop, depth + 1))
+                else:
+                    self.content(at, stop)
 
-    def _name(self, at: int, end: int) -> tuple[bytes, int]:
-        """(name, position behind it): printable ASCII without a slash, and none that means another entry."""
-        length, first = self._number(at, end)
-        if first + length > end or not 0 < length <= _NAME_MAX:
-            raise _error("bad name", at)
-        name = bytearray(length)
-        self.read(first, name)
-        for byte in name:
-            if not 0x20 <= byte < 0x7F or byte == 0x2F or name in (b".", b".."):
-                raise _error("bad name", at)
-        return bytes(name), first + length
+    def content(self, at: int, end: int) -> tuple[int, int]:
+        """(first, end) of what a file holds whose records are from `at` to `end`; exactly one says it.
 
-    def _content(self, at: int, end: int) -> tuple[int, int]:
-        """(first, end) of what a file holds whose records are from `at` to `end`; exactly one says it."""
+        Raises FormatError.
+        """
         first = last = 0
         while at < end:
             kind, body, stop = self._record(at, end)
@@ -149,22 +147,20 @@ class Romfs:
 
     def _number(self, at: int, end: int) -> tuple[int, int]:
         """(number at `at`, position behind it); at most 28 bits, in at most 5 bytes."""
-        value = 0
-        for i in range(at, min(at + _NUMBER_BYTES, end)):
-            if value >= 1 << 21:
-                break
-            byte = self._byte(i)
-            value = value << 7 | byte & 0x7F
-            if byte < 0x80:
-                return value, i + 1
-        raise _error("bad number", at)
-
-    def _byte(self, at: int) -> int:
-        if not 0 <= at - self._first < _WINDOW:
+        place = at - self._first
+        if not 0 <= place <= _WINDOW - _NUMBER_BYTES:
             self._first = self._size  # nothing is here when the read fails
             self.read(at, memoryview(self._window)[: self._size - at])
             self._first = at
-        return self._window[at - self._first]
+            place = 0
+        value = 0
+        behind = at
+        for byte in self._window[place : place + min(_NUMBER_BYTES, end - at)]:
+            value = value << 7 | byte & 0x7F
+            behind += 1
+            if byte < 0x80 and value < _NUMBER_END:
+                return value, behind
+        raise _error("bad number", at)
 
 
 def _error(what: str, at: int) -> FormatError:

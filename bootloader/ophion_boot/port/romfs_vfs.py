@@ -90,6 +90,8 @@ class RomfsVfs:
 
     def _list(self, first: int, end: int, is_str: bool):  # type: ignore[no-untyped-def]
         for name, folder, at, stop in self._fs.entries(first, end):
+            if not folder:
+                at, stop = self._fs.content(at, stop)
             yield (name.decode() if is_str else name), (_IFDIR if folder else _IFREG), 0, stop - at
 
 
@@ -109,9 +111,9 @@ class File(io.IOBase):
         self._at += count
         return count
 
-    def read(self, size: int | None = -1):  # type: ignore[no-untyped-def]
+    def read(self, size: int = -1):  # type: ignore[no-untyped-def]
         """`size` bytes (characters, of a text), or all that are left."""
-        if size is None or size < 0:
+        if size < 0:
             return self._made(self._take(self._end))
         return self._characters(size) if self._text else self._take(size)
 

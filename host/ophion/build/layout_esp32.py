@@ -33,6 +33,9 @@ PARTITIONS = {
 On the port stock the bootloader lies in `vfs`, which MicroPython looks for, and the user's files in `user`.
 """
 
+NVS_KEY_ID = 5
+"""Key block whose key encrypts NVS. KEY5 takes no flash key (espefuse: a fault of the hardware)."""
+
 _ESP_SECTOR = 0x1000
 _ESP_TABLE = range(0x8000, 0x20000, 0x1000)
 _ESP_APP = 0x10000
@@ -64,6 +67,10 @@ def check_esp32(layout: Layout) -> None:
         raise LayoutError(
             f"flash.table_at {layout.table_at:#x} leaves no room for a bootloader that checks signatures"
         )
+    if layout.nvs_encrypted and not layout.flash_encrypted:
+        raise LayoutError("flash.nvs_encrypted is true, and flash.encrypted is not")
+    if layout.nvs_encrypted and layout.chip == "esp32":
+        raise LayoutError("flash.nvs_encrypted is true, and the esp32 has no HMAC engine for its key")
     for name, area in layout.areas.items():
         known = [key for key in PARTITIONS if key != "vfs" or layout.port == "stock"]
         if name not in (*known, *strategy_class(layout.strategy).areas):

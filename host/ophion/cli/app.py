@@ -22,6 +22,7 @@ from ophion.cli import (
     image_verbs,
     install_verbs,
     key_verbs,
+    provision_verbs,
     push_verbs,
     sim_verbs,
 )
@@ -56,6 +57,7 @@ def make_app() -> typer.Typer:
         device_verbs,
         board_verbs,
         install_verbs,
+        provision_verbs,
         sim_verbs,
         demo_verb,
     )

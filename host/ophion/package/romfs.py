@@ -44,4 +44,5 @@ def _files(romfs: Romfs, place: tuple[int, int], prefix: str) -> Iterator[RomFil
         if folder:
             yield from _files(romfs, (first, end), path + "/")
         else:
+            first, end = romfs.content(first, end)
             yield RomFile(path, first, end - first)
