@@ -7,6 +7,7 @@ The package is a library first. Each verb of the command line is a thin skin ove
 - `ophion.sign`     a payload -> a signed MCUboot image
 - `ophion.package`  an image file: what is in it, and does a device accept it
 - `ophion.push`     an image -> a running device, over SMP
+- `ophion.install`  MicroPython's own firmware -> the same with Ophion, as a file or on a board
 - `ophion.sim`      a device made of real MicroPython and a simulated flash and radio
 - `ophion.errors`   everything that these raise
 

@@ -7,15 +7,22 @@ lies there.
 
 import contextlib
 from contextlib import aclosing
+from pathlib import Path
 
 import pytest
+from firmwares import board_build, firmware
+from ophion.build.boards import board_layout
 from ophion.build.layout import load_layout
 from ophion.errors import RevertedError
 from ophion.install import compose, device_files, divide, read_firmware
 from ophion.install.lfs import make_image
+from ophion.install.limits import LIMITS
 from ophion.push import Confirmed, PushOptions, push, use_radio
 from ophion.sim import Simulator
+from rom import Rom
+from sessions import Shell, blocks
 
+ROOT = Path(__file__).parents[2]
 NAME = "stock-device"
 CRASHES = "print('crashes now')\nraise ValueError('on purpose')\n"
 FILES = "['app', 'boot.py', 'frozen', 'main.py', 'ophion']"  # frozen: the simulator's
@@ -30,10 +37,10 @@ class Stock:
         data = path.read_bytes()
         if users:
             data = data.ljust(0x1FF000, b"\xff") + make_image(users, 0x200000, "test")
-        firmware = read_firmware(data, path.name, any_version=True)
-        self.layout = divide(firmware, load_layout(bench.calm("stock")))
+        found = read_firmware(data, path.name, any_version=True)
+        self.layout = divide(found, load_layout(bench.calm("stock")))
         files = device_files(self.layout, NAME, [bench.public.raw], native=False)
-        self.made = compose(firmware, self.layout, files, image.image if image else b"", firmware)
+        self.made = compose(found, self.layout, files, image.image if image else b"", found)
 
     @contextlib.asynccontextmanager
     async def running(self, **options):
@@ -169,3 +176,31 @@ async def test_what_this_mode_does_not_protect_is_true(bench, stock_firmware):
         await sim.wait_console("gone")
         await sim.reset("hard")
         await sim.wait_console("The filesystem appears to be corrupted.")
+
+
+def test_the_page_about_it_runs_as_it_stands(tmp_path):
+    """All its commands: firmware in the form of MicroPython's own, a port with a mock of a chip's ROM."""
+    text = (ROOT / "host" / "docs" / "howto" / "stock.md").read_text()
+    (tmp_path / "firmware.bin").write_bytes(firmware("esp32c3"))
+    (tmp_path / "build.bin").write_bytes(board_build(load_layout(board_layout("esp32c3"))))
+    chip = Rom("esp32c3", firmware("esp32c3"))
+    before = bytes(chip.flash.data)
+    shell = Shell(tmp_path)
+    try:
+        for _, lines in blocks(text):
+            for line in lines:
+                shell.line(line.replace("/dev/ttyUSB0", chip.port) if "ttyUSB0" in line else line)
+                if line.startswith("ophion uninstall"):
+                    assert bytes(chip.flash.data) == before
+                if line.startswith("ophion push"):
+                    assert "version 1.1.0 is confirmed" in shell.output
+    finally:
+        shell.end()
+        chip.close()
+    assert bytes(chip.flash.data) != before, "the board build"
+
+
+def test_the_page_says_what_the_command_says():
+    text = (ROOT / "host" / "docs" / "howto" / "stock.md").read_text()
+    listed = text.split("<!-- made: limits -->\n")[1].split("<!-- end: limits -->")[0]
+    assert listed == "".join(f"- {limit}\n" for limit in LIMITS)

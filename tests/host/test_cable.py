@@ -10,9 +10,8 @@ import subprocess
 import sys
 
 import pytest
-from firmwares import firmware
+from firmwares import board_build, firmware
 from ophion.build.boards import board_layout
-from ophion.build.espimage import CHIP_IDS, app_image
 from ophion.build.layout import load_layout
 from ophion.build.partitions import binary, parse_table
 from ophion.errors import DeviceNotFound, LinkLost, VerificationFailed
@@ -181,26 +180,18 @@ def test_a_board_without_micropython_needs_a_firmware(rom, desk):
     assert found.installed and found.flash[0x10000:end] == firmware("esp32c3")[0x10000:end]
 
 
-def build(layout, application=b"MicroPython v1.28.0 on 2026-04-06\0", table=None):
-    """A board build's firmware.bin in its form: bootloader, the layout's table, an application."""
-    app = layout.areas.get("ota_0", layout.areas.get("factory")).offset
-    number = CHIP_IDS[layout.chip]
-    start = 0x1000 if layout.chip == "esp32" else 0
-    boot = app_image([(0x3FCD5820, bytes(500))], number).ljust(layout.table_at - start, b"\xff")
-    data = boot + (table or binary(layout))
-    return data.ljust(app - start, b"\xff") + app_image([(0x3C000020, bytes(64) + application)], number)
-
-
 def test_a_board_build_is_written_and_everything_else_stays(rom, desk):
     layout = load_layout(board_layout("esp32c3"))
     path = desk.folder / "firmware.bin"
-    path.write_bytes(build(layout))
+    path.write_bytes(board_build(layout))
     there = rom("esp32c3", b"\x5a" * (4 << 20))
     words = ("flash", path, "--port", there.port, "--board", "esp32c3", "--app", desk.app)
     code, said = desk.run(*words, "--key", desk.workshop.pub)
     assert code == 0 and "ophion-esp32c3 with MicroPython v1.28.0" in said, said
     flash = bytes(there.flash.data)
-    assert flash[:0x8C00] == build(layout)[:0x8C00] and flash[0x10000:].startswith(build(layout)[0x10000:])
+    assert flash[:0x8C00] == board_build(layout)[:0x8C00] and flash[0x10000:].startswith(
+        board_build(layout)[0x10000:]
+    )
     for name, expected in (("primary", desk.app.read_bytes()), ("secondary", b"")):
         area = layout.areas[name]
         assert flash[area.offset : area.offset + area.size] == expected.ljust(area.size, b"\xff")
@@ -216,24 +207,24 @@ def test_a_board_build_that_does_not_fit_is_refused(rom, desk):
     held = bytes(there.flash.data)
     path = desk.folder / "firmware.bin"
     for data, name, reason in (
-        (build(load_layout(board_layout("esp32c6"))), "esp32c6", "the firmware is for esp32c6"),
-        (build(c3), "esp32", "the board ophion-esp32 has esp32"),
+        (board_build(load_layout(board_layout("esp32c6"))), "esp32c6", "the firmware is for esp32c6"),
+        (board_build(c3), "esp32", "the board ophion-esp32 has esp32"),
         (
-            build(c3, table=binary(load_layout(board_layout("esp32c6-8mb")))),
+            board_build(c3, table=binary(load_layout(board_layout("esp32c6-8mb")))),
             "esp32c3",
             "partition table is not that of",
         ),
         (
-            build(c3, application=bytes(0x1D0000) + b"MicroPython v1.28"),
+            board_build(c3, application=bytes(0x1D0000) + b"MicroPython v1.28"),
             "esp32c3",
             "its partition takes 1900544",
         ),
-        (build(c3)[:-40], "esp32c3", "the application is damaged"),
+        (board_build(c3)[:-40], "esp32c3", "the application is damaged"),
     ):
         path.write_bytes(data)
         code, said = desk.run("flash", path, "--port", there.port, "--board", name)
         assert code == 3 and reason in said, said
-    path.write_bytes(build(c3))
+    path.write_bytes(board_build(c3))
     (desk.folder / "stranger").mkdir()
     stranger = type(desk.workshop)(desk.folder / "stranger")
     words = ("flash", path, "--port", there.port, "--board", "esp32c3", "--app", desk.app)

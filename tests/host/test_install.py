@@ -374,7 +374,9 @@ def test_the_command_refuses_what_would_not_run(cli, workshop, stock_firmware, t
     large = workshop.image({"main.py": "", "big": bytes(range(256)) * 2400}, version="2.0.0")
     app.write_bytes(large.image)
     outcome = cli(*words, "--key", workshop.pub)
-    assert outcome.code == 7 and "the slot takes 585728" in outcome.err and not out.exists()
+    assert outcome.code == 3 and "the slot takes 585728" in outcome.err and not out.exists()
+    outcome = cli(*words, "--key", workshop.pub, "--name", "n" * 30)
+    assert outcome.code == 2 and "1 to 29 bytes" in outcome.err and not out.exists()
 
 
 def test_an_installed_image_is_not_installed_again(made, tmp_path):

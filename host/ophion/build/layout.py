@@ -47,7 +47,7 @@ SMP_PARTS = ("os", "stat", "settings")
 FRAMINGS = ("console", "raw")
 """How SMP packets lie on a UART: lines of base64, or one behind the other."""
 
-_NAME_MAX = 29
+NAME_MAX = 29
 """BLE name in a scan response of 31 bytes (Core specification, Supplement part A, 1.2)."""
 
 
@@ -307,8 +307,8 @@ def _check(layout: Layout) -> None:
         raise LayoutError(f"flash.sector {layout.sector} is not a power of two from 256 up")
     if layout.flash_size % layout.sector:
         raise LayoutError(f"flash.size {layout.flash_size:#x} is not in whole sectors")
-    if len(layout.name.encode()) > _NAME_MAX:
-        raise LayoutError(f"board.name is longer than {_NAME_MAX} bytes")
+    if len(layout.name.encode()) > NAME_MAX:
+        raise LayoutError(f"board.name is longer than {NAME_MAX} bytes")
     for name in (*_AREAS.get(layout.port, _OTHER_AREAS), *strategy_class(layout.strategy).areas):
         if name not in layout.areas:
             raise LayoutError(f"areas.{name} is missing (update.strategy is {layout.strategy})")

@@ -13,7 +13,6 @@ from ophion.cli.output import Json, byte_count, print_json, show
 from ophion.errors import UsageError
 
 if TYPE_CHECKING:
-    from ophion.build.layout import Layout
     from ophion.install import Composed, Firmware
     from ophion.install.record import Record
     from ophion.install.steps import Step
@@ -167,7 +166,7 @@ def flash(
 
     layout = load_layout(Path(board) if board.endswith(".toml") else board_layout(board))
     found = read_firmware(read_file(firmware, "firmware"), str(firmware), board_build=True)
-    application = _application(app, key, roots, layout)
+    application = _application(app, key, roots)
     with closing(Esptool(port, baud)) as cable:
         regions = board_regions(found, layout, cable, application)
         _follow(write(cable, regions), as_json)
@@ -198,13 +197,16 @@ class _Recipe:
         native: bool,
     ) -> None:
         from ophion.build.boards import board_layout
-        from ophion.build.layout import load_layout
+        from ophion.build.layout import NAME_MAX, load_layout
 
         if not keys and not roots:
             raise UsageError("a device needs a key to trust", "add --key KEY.pub or --roots ROOTS.chain")
+        if not 1 <= len(name.encode()) <= NAME_MAX:
+            raise UsageError(f"a name in the air has 1 to {NAME_MAX} bytes")
         if layout is not None and (slot or flash_size):
             raise UsageError("--layout has a flash map: --slot and --flash-size divide another one")
-        self._app, self._keys, self._roots = app, keys, roots
+        self._keys, self._roots = keys, roots
+        self._app = _application(app, keys, roots)
         self._name, self._slot, self._flash_size = name, slot, flash_size
         self._policy = load_layout(layout or board_layout("stock"))
         self._own_map = layout is not None
@@ -221,11 +223,10 @@ class _Recipe:
         layout = self._policy
         if not self._own_map:
             layout = divide(firmware, layout, self._slot or 0, self._flash_size or flash_size)
-        application = _application(self._app, self._keys, self._roots, layout)
         keys, chain = _trusted(self._keys, self._roots)
         trusted = [public.mcuboot for public in keys]
         files = device_files(layout, self._name, trusted, chain.data if chain else b"", self._native)
-        return compose(firmware, layout, files, application, None if self._erase else users)
+        return compose(firmware, layout, files, self._app, None if self._erase else users)
 
 
 def _install_board(
@@ -237,7 +238,7 @@ def _install_board(
     any_version: bool,
     as_json: bool,
 ) -> None:
-    from ophion.install.board import check_chip, known, runtime_regions
+    from ophion.install.board import FLASH_MOST, check_chip, known, runtime_regions
     from ophion.install.cable import Esptool
     from ophion.install.record import INSTALLED, back_up, load_record
     from ophion.install.steps import write
@@ -252,7 +253,7 @@ def _install_board(
         before = _before(kept, given, any_version)
         base = given or before
         assert base is not None
-        made = recipe.compose(base, before, cable.flash_size)
+        made = recipe.compose(base, before, min(cable.flash_size, FLASH_MOST))
         regions = [*(runtime_regions(given) if given else []), *made.regions]
         _follow(write(cable, regions), as_json)
         kept.in_state(INSTALLED)
@@ -288,7 +289,7 @@ def _trusted(keys: Sequence[Path] | None, roots: Path | None) -> tuple[list[Publ
     return found, chain
 
 
-def _application(path: Path | None, keys: Sequence[Path] | None, roots: Path | None, layout: Layout) -> bytes:
+def _application(path: Path | None, keys: Sequence[Path] | None, roots: Path | None) -> bytes:
     """The first image, once the device's own code has taken it; b"" when there is none."""
     from ophion.build.device_module import root_set
     from ophion.package import load_image, verify_image
@@ -298,8 +299,7 @@ def _application(path: Path | None, keys: Sequence[Path] | None, roots: Path | N
     image = load_image(path)
     found, chain = _trusted(keys, roots)
     if found or chain:
-        held = root_set(chain.data) if chain else None
-        verify_image(image, found, layout.max_image_size, roots=held, hardware=layout.hw)
+        verify_image(image, found, roots=root_set(chain.data) if chain else None)
     return image.image
 
 

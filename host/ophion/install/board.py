@@ -15,6 +15,9 @@ from ophion.install.firmware import SECTOR, Firmware, read_firmware
 from ophion.install.lfs import read_image
 from ophion.install.record import GIVEN_BACK, INSTALLED, Record, load_record
 
+FLASH_MOST = 16 << 20
+"""Bytes of flash that are used of a larger one."""
+
 
 def known(cable: Cable, folder: Path) -> Record | None:
     """The record in `folder` of an installation on this chip that did not end, or None when none was begun.

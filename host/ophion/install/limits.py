@@ -1,4 +1,4 @@
-"""What Ophion on MicroPython's own build does not protect; `ophion install` says it, and host/docs/howto/stock.md."""
+"""What Ophion on MicroPython's own build does not protect: `ophion install` says it, and howto/stock.md."""
 
 LIMITS = (
     "Nothing verifies MicroPython and the bootloader's files at a start: who has the cable can change both.",
