@@ -166,7 +166,7 @@ def flash(
 
     layout = load_layout(Path(board) if board.endswith(".toml") else board_layout(board))
     found = read_firmware(read_file(firmware, "firmware"), str(firmware), board_build=True)
-    application = _application(app, key, roots)
+    application = _application(app, key, roots, layout.hw)
     with closing(Esptool(port, baud)) as cable:
         regions = board_regions(found, layout, cable, application)
         _follow(write(cable, regions), as_json)
@@ -206,7 +206,8 @@ class _Recipe:
         if layout is not None and (slot or flash_size):
             raise UsageError("--layout has a flash map: --slot and --flash-size divide another one")
         self._keys, self._roots = keys, roots
-        self._app = _application(app, keys, roots)
+        _application(app, keys, roots)  # what no device would take is refused before anything is read
+        self._app = app
         self._name, self._slot, self._flash_size = name, slot, flash_size
         self._policy = load_layout(layout or board_layout("stock"))
         self._own_map = layout is not None
@@ -226,7 +227,8 @@ class _Recipe:
         keys, chain = _trusted(self._keys, self._roots)
         trusted = [public.mcuboot for public in keys]
         files = device_files(layout, self._name, trusted, chain.data if chain else b"", self._native)
-        return compose(firmware, layout, files, self._app, None if self._erase else users)
+        application = _application(self._app, self._keys, self._roots, layout.hw)
+        return compose(firmware, layout, files, application, None if self._erase else users)
 
 
 def _install_board(
@@ -289,7 +291,9 @@ def _trusted(keys: Sequence[Path] | None, roots: Path | None) -> tuple[list[Publ
     return found, chain
 
 
-def _application(path: Path | None, keys: Sequence[Path] | None, roots: Path | None) -> bytes:
+def _application(
+    path: Path | None, keys: Sequence[Path] | None, roots: Path | None, hardware: str = ""
+) -> bytes:
     """The first image, once the device's own code has taken it; b"" when there is none."""
     from ophion.build.device_module import root_set
     from ophion.package import load_image, verify_image
@@ -299,7 +303,8 @@ def _application(path: Path | None, keys: Sequence[Path] | None, roots: Path | N
     image = load_image(path)
     found, chain = _trusted(keys, roots)
     if found or chain:
-        verify_image(image, found, roots=root_set(chain.data) if chain else None)
+        held = root_set(chain.data) if chain else None
+        verify_image(image, found, roots=held, hardware=hardware)
     return image.image
 
 
