@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 from ophion.build.frozen import frozen_files, linked, start_files
 from ophion.build.layout import Layout
-from ophion.build.mpy import Compiler, compile_module, find_compiler
+from ophion.build.mpy import NO_ARCH, Compiler, arch_of, compile_module, find_compiler
 from ophion.errors import BuildError
 from ophion.versions import parse_version
 
-# Architectures of mpy-cross; Xtensa needs a compiler from 1.26 on (firmware/versions.toml).
-_ARCH = {"esp32": "xtensawin", "esp32s3": "xtensawin", "esp32c3": "rv32imc", "esp32c6": "rv32imc"}
+# Xtensa needs a compiler from 1.26 on (firmware/versions.toml).
 _XTENSA_LEAST = (1, 26)
 # The format that MicroPython reads from 1.23 on.
 _MPY = "6.3"
@@ -30,9 +29,9 @@ def device_files(
     the files run on any processor, slower. Raises LayoutError, BuildError.
     """
     compiler = find_compiler()
-    arch = _ARCH[layout.chip] if native else ""
+    arch = arch_of(layout) if native else NO_ARCH
     _check(compiler, arch)
-    sources = linked(frozen_files(layout, name, keys, roots=roots, native=native))
+    sources = linked(frozen_files(layout, name, keys, roots=roots, native=native)).files
     del sources["boot.py"]
     files = dict(start_files("stock"))
     for path, data in sources.items():
