@@ -1,7 +1,8 @@
-"""What all tests share: paths for the shared tests, tests that are `async def`, a token, a web server."""
+"""What all tests share: paths, tests that are `async def`, a token, a web server, real firmware."""
 
 import asyncio
 import hashlib
+import importlib.util
 import inspect
 import json
 import os
@@ -88,6 +89,15 @@ class Token:
 def token(tmp_path_factory):
     """One for all tests: SoftHSM reads its configuration once in a process."""
     return Token(tmp_path_factory.mktemp("softhsm"))
+
+
+@pytest.fixture(scope="session")
+def stock_firmware():
+    """MicroPython as it was built for a real ESP32 board, from PyPI: the ET-Board's, 1.16, 4 MB."""
+    spec = importlib.util.find_spec("thonnycontrib.thonny_etboard_firmware")
+    assert spec is not None and spec.origin is not None, "make setup installs it"
+    folder = Path(spec.origin).parent / "etboard" / "firmware"
+    return folder / "etboard_firmware_micropython_custom_0831_last.bin"
 
 
 class Web:
