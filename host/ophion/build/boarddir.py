@@ -23,6 +23,8 @@ _FRAGMENTS = {
     "esp32c6": ("sdkconfig.base", "sdkconfig.c6", "sdkconfig.ble"),
 }
 _SIZES = (4, 8, 16)
+NAMES = "names.txt"
+"""The map of the short names in the firmware, for `ophion board traceback`."""
 
 
 def board_files(layout: Layout, frozen: Mapping[str, bytes], folder: Path) -> dict[str, bytes]:
@@ -37,7 +39,9 @@ def board_files(layout: Layout, frozen: Mapping[str, bytes], folder: Path) -> di
         "sdkconfig.board": _sdkconfig(layout, folder),
         "manifest.py": _manifest(),
     }
-    modules = {f"modules/{path}": data for path, data in linked(frozen).items()}
+    made = linked(frozen)
+    files[NAMES] = made.names
+    modules = {f"modules/{path}": data for path, data in made.files.items()}
     return {**{name: text.encode() for name, text in files.items()}, **modules}
 
 

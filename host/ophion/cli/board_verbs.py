@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,7 @@ def register(app: typer.Typer) -> None:
     )
     board.command("show")(show_board)
     board.command("files")(files)
+    board.command("traceback")(traceback)
     app.add_typer(board, name="board")
 
 
@@ -95,3 +97,20 @@ def files(
         {"folder": str(out), "files": sorted(made)},
         f"{out}: {len(made)} files\nnext: make BOARD_DIR={out}",
     )
+
+
+def traceback(
+    names: Annotated[Path, typer.Argument(metavar="NAMES", help="names.txt of the firmware's board files.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="What the device printed; default: standard input."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Put the names of the bootloader's functions behind the short ones in a device's traceback."""
+    from ophion.build.names import readable
+    from ophion.files import read_file
+
+    printed = read_file(file, "traceback").decode(errors="replace") if file else sys.stdin.read()
+    text = readable(printed, read_file(names, "map of names").decode(errors="replace"))
+    show(as_json, {"traceback": text}, text.rstrip("\n"))
