@@ -153,7 +153,7 @@ def web(tmp_path, monkeypatch):
 
 @pytest.fixture
 def shell(tmp_path):
-    """shell(lines, NAME=value): run them by bash in tmp_path, up to one that fails; returns what they print."""
+    """shell(lines, NAME=value): run them by bash in tmp_path, up to one that fails; what they print."""
 
     def run(lines, **variables):
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
