@@ -165,3 +165,26 @@ def web(tmp_path, monkeypatch):
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """shell(lines, NAME=value): run them by bash in tmp_path, up to one that fails; what they print."""
+
+    def run(lines, **variables):
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        environment = {**os.environ, "PATH": path, **variables}
+        environment.pop("OPHION_KEY_PASSPHRASE", None)
+        done = subprocess.run(
+            ["bash", "-euc", "\n".join(lines)],
+            cwd=tmp_path,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=110,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
