@@ -9,6 +9,7 @@ The package is a library first. Each verb of the command line is a thin skin ove
 - `ophion.delta`    two images -> the patch from one to the other
 - `ophion.push`     an image -> a running device, or several, over SMP
 - `ophion.provision` a chip -> one that is locked for good, and its record
+- `ophion.install`  MicroPython's own firmware -> the same with Ophion, as a file or on a board
 - `ophion.sim`      a device made of real MicroPython and a simulated flash and radio
 - `ophion.errors`   everything that these raise
 

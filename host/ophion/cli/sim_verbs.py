@@ -76,6 +76,12 @@ SerialFraming = Annotated[
         "--serial", metavar="FRAMING", help="New device: over its UART, too (DIR/uart): console or raw."
     ),
 ]
+FlashFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--flash", metavar="FILE", help="New device: an ESP32 with what `ophion install --image` wrote."
+    ),
+]
 _FOLLOW_S = 0.1
 _DEFAULT_DIR = Path(".ophion/sim")
 
@@ -102,13 +108,14 @@ def sim(
     name: Annotated[str, typer.Option(help="New device: name in the air.")] = "ophion-sim",
     udp: Udp = "",
     serial: SerialFraming = "",
+    flash: FlashFile = None,
     cut_at_op: CutAt = None,
     micropython: OtherMicroPython = None,
     as_json: Json = False,
 ) -> None:
     """Run a simulated device until Ctrl-C: real MicroPython, a flash file, a Bluetooth radio.
 
-    A folder without a device gets a new one, for which --image and --key (or --roots) are needed.
+    A folder without a device gets a new one, for which --image and --key (or --roots) are needed, or --flash.
     """
     from ophion.build.boards import board_layout
     from ophion.sim import Cut, Simulator
@@ -116,15 +123,19 @@ def sim(
     fresh = new or not (folder / "sim.json").exists()
     policy = _access(access, operator or [], passkey)
     given = image or golden or key or roots or enc_key or layout or policy or udp or serial
-    if not fresh and given:
+    if not fresh and (given or flash):
         raise UsageError(f"{folder} holds a device already", "add --new to replace it")
-    if fresh and not key and not roots:
+    if flash and given:
+        raise UsageError("--flash is a whole device: --name goes with it, other options do not")
+    if fresh and not key and not roots and not flash:
         raise UsageError("a new device needs a key to trust", "ophion sim --image IMAGE --key KEY.pub")
     goods = _goods(image, golden, key or [], roots, enc_key or [])
     goods.update(name=name, access=policy, udp=udp, serial=serial)
 
     async def work() -> None:
-        if fresh:
+        if flash:
+            device = await _of_flash(folder, flash, name, micropython)
+        elif fresh:
             where = layout or board_layout(board)
             device = await Simulator.create(folder, layout=where, micropython=micropython, **goods)
         else:
@@ -209,6 +220,23 @@ def _access(mode: str | None, operators: list[Path], passkey: str | None) -> Acc
             )
         return None
     return AccessPolicy(mode, operator_keys(operators), RANDOM_PASSKEY if passkey is None else passkey)
+
+
+async def _of_flash(folder: Path, path: Path, name: str, micropython: str | None) -> Simulator:
+    """A new device with the flash that the file `path` is of."""
+    from ophion.files import read_file
+    from ophion.install import read_firmware
+    from ophion.sim import Simulator
+
+    held = read_firmware(read_file(path, "flash"), str(path), any_version=True)
+    return await Simulator.create(
+        folder,
+        name=name,
+        flash=held.flash,
+        flash_size=held.flash_size,
+        table_at=held.table_at,
+        micropython=micropython,
+    )
 
 
 async def _run(device: Simulator, cut: Cut | None, folder: Path, as_json: bool) -> None:
