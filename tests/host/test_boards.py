@@ -310,9 +310,8 @@ def test_the_command_reads_a_traceback_by_the_names_of_a_board_definition(tmp_pa
     names = tmp_path / "names.txt"
     names.write_bytes(files_of("esp32c3")["names.txt"])
     meant = [line.split() for line in names.read_text().splitlines()]
-    short = next(
-        short for short, _, name in meant if name == "ophion_boot.core.verify.Verifier._check_encryption"
-    )
+    method = "ophion_boot.core.verify.Verifier._check_encryption"
+    short = next(short for short, _, name in meant if name == method)
     frame = f'  File "ophion_boot/main.py", line 1, in {short}'
     printed = tmp_path / "printed.txt"
     printed.write_text(f"Traceback (most recent call last):\n{frame}\nValueError: 3\n")
