@@ -1,9 +1,7 @@
-"""From a folder with dependencies to a device that runs it, and the sessions of howto/build.md."""
+"""From a folder with dependencies to a device that runs it, and what the page about building says."""
 
 import asyncio
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -84,49 +82,6 @@ async def test_names_that_are_taken_are_taken_on_the_device(bench):
     async with bench.device(image) as sim:
         await sim.wait_console("ophion_boot is mine: False")
         await sim.wait_console("asyncio is mine")
-
-
-def lines():
-    """The lines of all sessions of the document."""
-    blocks = [
-        part.split("```console\n")[1].split("```")[0] for part in DOCUMENT.split("<!-- session -->")[1:]
-    ]
-    found = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
-    assert len(blocks) == 5 and len(found) > 25
-    return found
-
-
-def test_the_sessions_of_the_document_run(tmp_path):
-    environment = {
-        **os.environ,
-        "PATH": f"{BIN}:{os.environ['PATH']}",
-        "OPHION_CACHE": str(tmp_path / "cache"),
-    }
-    folder, printed = tmp_path, ""
-    for line in lines():
-        command, _, comment = line.partition("  #")
-        if command.startswith("cd "):
-            folder /= command.removeprefix("cd ")
-            continue
-        code = re.search(r"exit code (\d)", comment)
-        done = subprocess.run(
-            command,
-            shell=True,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == (int(code[1]) if code else 0), line + done.stdout
-        assert "warning:" not in comment or comment.strip() in done.stdout, done.stdout
-        printed += done.stdout
-    for words in ("stored once", "slot of ophion-esp32c3", "version: 1.0.0 -> 1.1.0", "lib/sensor.mpy"):
-        assert words in printed, words
-    made = {path.name for path in (folder / "build").iterdir()}
-    assert {f"blinky-1.1.0.{suffix}" for suffix in ("romfs", "json", "bin", "cdx.json")} <= made
 
 
 def test_the_example_of_the_document_is_a_good_one_and_names_every_key(tmp_path):

@@ -5,13 +5,13 @@ verify_image(image, [load_public("release.pub")], max_size=512 * 1024)
 describe(image)
 """
 
-from ophion.package.comparison import compare
 from ophion.package.content import Content, load_content
 from ophion.package.description import describe, tlv_meaning
+from ophion.package.differences import compare
 from ophion.package.image import RUNTIME, ImageFile, Tlv, load_image, parse_image, verify_image
 from ophion.package.mpy import mpy_parts
 from ophion.package.romfs import RomFile, list_romfs
-from ophion.package.sizing import sizes, slot_use
+from ophion.package.space import sizes, slot_use
 
 __all__ = [
     "RUNTIME",

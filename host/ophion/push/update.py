@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 from smp.image_management import ImageState
 
@@ -59,6 +60,22 @@ class PushOptions:
     window: int | None = None
 
 
+class Pushed(Protocol):
+    """What is asked of an image: its bytes, and by what a device names it."""
+
+    @property
+    def image(self) -> bytes: ...
+
+    @property
+    def hash(self) -> bytes: ...
+
+    @property
+    def version_text(self) -> str: ...
+
+    @property
+    def number(self) -> int: ...
+
+
 async def push(
     image: ImageFile | Sequence[ImageFile], device: str, options: PushOptions | None = None
 ) -> AsyncGenerator[Event, None]:
@@ -76,7 +93,7 @@ async def push(
         raise UsageError("the image carries no SHA-256 to name it by", "sign it with `ophion sign`")
     if not images or len({item.number for item in images}) < len(images):
         raise UsageError("a release is one application, one runtime, or one of each")
-    job = _Push(images, device, options or PushOptions())
+    job = Update(images, device, options or PushOptions())
     try:
         async with aclosing(job.run()) as events:
             async for event in events:
@@ -85,10 +102,10 @@ async def push(
         await job.close()
 
 
-class _Push:
+class Update:
     """One push; owns the connection that stands at the moment."""
 
-    def __init__(self, images: Sequence[ImageFile], device: str, options: PushOptions) -> None:
+    def __init__(self, images: Sequence[Pushed], device: str, options: PushOptions) -> None:
         # The runtime first: alone it changes nothing for an application, the other way round it may.
         self._images = sorted(images, key=lambda image: image.number, reverse=True)
         self._device = device
@@ -143,7 +160,7 @@ class _Push:
         link = await self._connect()
         yield self._connected(link)
         states = await link.images()
-        self._log_mark = _last_number(await link.log())
+        await self._note_log(link)
         wanted = [image for image in self._images if not _is(states, image, "active")]
         if not wanted:
             self._runs_already = True
@@ -164,11 +181,15 @@ class _Push:
                 await self._mark(link, image)
             yield Marked("test", image.hash.hex(), image.number)
 
-    async def _mark(self, link: Link, image: ImageFile) -> None:
+    async def _note_log(self, link: Link) -> None:
+        """What the device's log says from now on is about this push."""
+        self._log_mark = max((entry.n for entry in await link.log()), default=0)
+
+    async def _mark(self, link: Link, image: Pushed) -> None:
         self._sent.discard(image.hash)  # a refusal means that it has to be sent again
         await link.test(image.hash)
 
-    async def _upload(self, link: Link, image: ImageFile) -> AsyncGenerator[Event, None]:
+    async def _upload(self, link: Link, image: Pushed) -> AsyncGenerator[Event, None]:
         data = image.image
         number = image.number
         total = len(data)
@@ -219,7 +240,7 @@ class _Push:
                 raise LinkLost(
                     f"{self._device} was not seen running {self._versions()}"
                     f" within {self._options.wait_s:.0f} s ({reason})",
-                    "see `ophion device images` and `ophion device log`",
+                    "see `ophion device images` and `ophion device logs`",
                 )
             attempt += 1
             yield Reconnecting(attempt, reason)
@@ -277,12 +298,16 @@ class _Push:
         if endings:
             crashes = [entry.reason for entry in news if entry.event == "crashed"]
             raise self._ended(endings[-1], crashes[-1] if crashes else "")
-        if any(state is None or not (state.active or state.pending) for state in found):
+        if not all(self._may_run(state) for state in found):
             raise RevertedError(
                 f"the device went back: {self._versions()} does not run and gave no reason",
-                "see `ophion device log`",
+                "see `ophion device logs`",
             )
         return []
+
+    def _may_run(self, state: ImageState | None) -> bool:
+        """Whether an image in this state runs, or can still come to."""
+        return state is not None and bool(state.active or state.pending)
 
     def _ended(self, entry: LogEntry, crash: str) -> RevertedError:
         what = "went back to the version before" if entry.event == "reverted" else "refused the image"
@@ -291,7 +316,7 @@ class _Push:
             reason += f"; the application ended with {crash}"
         return RevertedError(
             f"the device {what} instead of {self._versions()}: {reason}",
-            "see `ophion device log`",
+            "see `ophion device logs`",
             reason=reason,
         )
 
@@ -315,16 +340,16 @@ class _Push:
         return Connected(self._device, link.mtu, link.buf_size)
 
 
-def _find(states: Sequence[ImageState], image: ImageFile) -> ImageState | None:
+def _find(states: Sequence[ImageState], image: Pushed) -> ImageState | None:
     return next((state for state in states if state.hash == image.hash), None)
 
 
-def _is(states: Sequence[ImageState], image: ImageFile, flag: str) -> bool:
+def _is(states: Sequence[ImageState], image: Pushed, flag: str) -> bool:
     state = _find(states, image)
     return state is not None and bool(getattr(state, flag))
 
 
-def _running(image: ImageFile, state: ImageState | None) -> Running:
+def _running(image: Pushed, state: ImageState | None) -> Running:
     confirmed = state is not None and bool(state.confirmed)
     return Running(image.version_text, image.hash.hex(), confirmed, image.number)
 
@@ -332,7 +357,3 @@ def _running(image: ImageFile, state: ImageState | None) -> Running:
 def _progress(offset: int, total: int, rate: float, image: int) -> Uploading:
     eta = round((total - offset) / rate, 1) if rate > 0 else None
     return Uploading(offset, total, round(rate, 1), eta, image)
-
-
-def _last_number(log: list[LogEntry]) -> int:
-    return max((entry.n for entry in log), default=0)
