@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -198,15 +199,20 @@ def test_a_layout_that_cannot_work_is_refused_with_its_line(tmp_path, name):
     assert str(caught.value).startswith(f"{path}:{line}: "), caught.value
 
 
-def files_of(board, folder):
+FOLDER = Path("/made/board")
+
+
+@lru_cache
+def files_of(board):
+    """The board definition that is to lie in FOLDER; linking takes a while."""
     layout = layout_of(board)
-    return board_files(layout, frozen_files(layout, layout.name, [KEY]), folder)
+    return board_files(layout, frozen_files(layout, layout.name, [KEY]), FOLDER)
 
 
 @pytest.mark.parametrize("board", BOARDS)
-def test_sdkconfig_uses_names_that_there_are(board, tmp_path):
+def test_sdkconfig_uses_names_that_there_are(board):
     known = {line for line in SDKCONFIG.read_text().splitlines() if line and not line.startswith("#")}
-    lines = files_of(board, tmp_path)["sdkconfig.board"].decode().splitlines()
+    lines = files_of(board)["sdkconfig.board"].decode().splitlines()
     names = {line.partition("=")[0] for line in lines}
     assert len(names) == len(lines) > 5 and names <= known, names - known
     assert "CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE=y" in lines
@@ -239,7 +245,7 @@ def test_encrypted_nvs_is_a_choice_of_the_layout(tmp_path):
 @pytest.mark.parametrize("board", ["esp32", "esp32s3", "esp32c3-secure"])
 def test_every_frozen_file_compiles_for_the_chips(board, arch, tmp_path):
     count = 0
-    for path, data in files_of(board, tmp_path).items():
+    for path, data in files_of(board).items():
         if path.startswith("modules/"):
             command = [
                 sys.executable,
@@ -257,12 +263,12 @@ def test_every_frozen_file_compiles_for_the_chips(board, arch, tmp_path):
     assert count == 9
 
 
-def test_the_board_definition_is_whole(tmp_path):
-    files = files_of("esp32s3", tmp_path)
+def test_the_board_definition_is_whole():
+    files = files_of("esp32s3")
     cmake = files["mpconfigboard.cmake"].decode()
     assert "set(IDF_TARGET esp32s3)" in cmake and "${MICROPY_BOARD_DIR}/manifest.py" in cmake
     assert "#define MICROPY_VFS_ROM (1)" in files["mpconfigboard.h"].decode()
-    assert f'"{tmp_path}/partitions.csv"' in files["sdkconfig.board"].decode()
+    assert f'"{FOLDER}/partitions.csv"' in files["sdkconfig.board"].decode()
     assert {"modules/_boot.py", "modules/boot.py", "modules/main.py", "modules/ophion_boot/main.py"} <= set(
         files
     )
@@ -298,3 +304,24 @@ def test_the_command_writes_a_board_definition(tmp_path):
     assert code == 2 and "a firmware needs a key to trust" in said
     code, said = run("board", "files", "sim", "--out", tmp_path / "sim", "--key", tmp_path / "key.pub")
     assert code == 3 and "only firmware of the port esp32 is built" in said
+
+
+def test_the_command_reads_a_traceback_by_the_names_of_a_board_definition(tmp_path):
+    names = tmp_path / "names.txt"
+    names.write_bytes(files_of("esp32c3")["names.txt"])
+    meant = [line.split() for line in names.read_text().splitlines()]
+    method = "ophion_boot.core.verify.Verifier._check_encryption"
+    short = next(short for short, _, name in meant if name == method)
+    frame = f'  File "ophion_boot/main.py", line 1, in {short}'
+    printed = tmp_path / "printed.txt"
+    printed.write_text(f"Traceback (most recent call last):\n{frame}\nValueError: 3\n")
+    code, said = run("board", "traceback", names, printed)
+    lines = said.splitlines()
+    assert code == 0 and len(lines) == 3 and lines[2] == "ValueError: 3"
+    assert lines[1].startswith(frame + " (") and method in lines[1]
+    code, said = run("board", "traceback", names, printed, "--json")
+    assert code == 0 and json.loads(said)["traceback"].splitlines() == lines
+    code, said = run("board", "traceback", printed, printed)
+    assert code == 3 and said.startswith("error: line 1 is none of a map of names: 'Traceback")
+    code, said = run("board", "traceback", names, tmp_path / "nothing")
+    assert code == 3 and "traceback not found" in said
