@@ -113,6 +113,12 @@ class Bench:
             image=image,
             **options,
         )
+        async with self.powered(sim):
+            yield sim
+
+    @contextlib.asynccontextmanager
+    async def powered(self, sim):
+        """Run the device `sim`; bleak's radio is its ether."""
         try:
             await sim.start()
             restore = use_radio(f"bumble:{sim.transport}")

@@ -6,7 +6,6 @@ lies there.
 """
 
 import contextlib
-from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -17,13 +16,13 @@ from ophion.errors import RevertedError
 from ophion.install import compose, device_files, divide, read_firmware
 from ophion.install.lfs import make_image
 from ophion.install.limits import LIMITS
-from ophion.push import Confirmed, PushOptions, push, use_radio
+from ophion.push import Confirmed, PushOptions
 from ophion.sim import Simulator
+from pushing import NAME, push_all
 from rom import Rom
 from sessions import Shell, blocks
 
 ROOT = Path(__file__).parents[2]
-NAME = "stock-device"
 CRASHES = "print('crashes now')\nraise ValueError('on purpose')\n"
 FILES = "['app', 'boot.py', 'frozen', 'main.py', 'ophion']"  # frozen: the simulator's
 STRAY = b"print('stray')\n"
@@ -51,28 +50,12 @@ class Stock:
             flash_size=self.layout.flash_size,
             **options,
         )
-        try:
-            await sim.start()
-            restore = use_radio(f"bumble:{sim.transport}")
-            try:
-                yield sim
-            finally:
-                restore()
-        finally:
-            await sim.stop()
-            print("\n".join(sim.console))
+        async with self.bench.powered(sim):
+            yield sim
 
     def area(self, sim, name, size):
         at = self.layout.areas[name].offset
         return sim.flash()[at : at + size]
-
-
-async def push_all(image, **options):
-    seen = []
-    async with aclosing(push(image, NAME, PushOptions(**options))) as events:
-        async for event in events:
-            seen.append(event)
-    return seen
 
 
 async def test_an_installed_image_boots_and_an_update_over_ble_runs(bench, stock_firmware):
@@ -97,7 +80,7 @@ async def test_a_bad_update_and_a_power_cut_cost_nothing(bench, stock_firmware):
         with pytest.raises(RevertedError):
             await push_all(bench.image("1.1.0", CRASHES))
         assert stock.area(sim, "primary", len(old.image)) == old.image
-        await push_all(new, restart=False)
+        await push_all(new, PushOptions(restart=False))
         await sim.power_cut()
         await sim.power_on(cut_at_op=9)
         await sim.wait_off()
@@ -178,6 +161,7 @@ async def test_what_this_mode_does_not_protect_is_true(bench, stock_firmware):
         await sim.wait_console("The filesystem appears to be corrupted.")
 
 
+@pytest.mark.timeout(600)
 def test_the_page_about_it_runs_as_it_stands(tmp_path):
     """All its commands: firmware in the form of MicroPython's own, a port with a mock of a chip's ROM."""
     text = (ROOT / "host" / "docs" / "howto" / "stock.md").read_text()

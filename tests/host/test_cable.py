@@ -22,6 +22,7 @@ from ophion.install.lfs import make_image, read_image
 from ophion.install.steps import restoring, write
 from rom import Rom
 
+pytestmark = pytest.mark.timeout(400)  # several whole copies of a flash, through a pseudo terminal
 USERS = {"main.py": b"print('mine')\n" * 50, "lib/sensor.py": b"# a driver\n" * 300, "notes": b"kept"}
 NAMES = {"esp32": "240ac4e29526", "esp32c3": "240ac41f677d"}
 

@@ -31,9 +31,10 @@ def device_files(
     compiler = find_compiler()
     arch = arch_of(layout) if native else NO_ARCH
     _check(compiler, arch)
-    sources = linked(frozen_files(layout, name, keys, roots=roots, native=native)).files
-    del sources["boot.py"]
     files = dict(start_files("stock"))
+    # The name of MicroPython's own `flashbdev.bdev` is in them: it has to stay, as others of its modules.
+    sources = linked(frozen_files(layout, name, keys, roots=roots, native=native), [*files.values()]).files
+    del sources["boot.py"]
     for path, data in sources.items():
         target = _STARTS.get(path, path)
         made = compile_module(compiler, data, target, _OPTIMIZE, arch)
