@@ -10,6 +10,7 @@ import hashlib
 import rig as rigs
 from ophion_boot.core.access import Access
 from ophion_boot.core.inbox import Inbox
+from ophion_boot.core.patching import Patching, bases
 from ophion_boot.core.receive import Upload
 from ophion_boot.core.settings import Settings
 from ophion_boot.core.smp_clock import OsMore
@@ -140,6 +141,7 @@ class Device:
         assert len(self.running) == 1, "what runs is nobody's image"
         rig = self.rig
         upload = Upload(rig.strategy, bytearray(SECTOR), rig.verifier)
+        upload = Patching(upload, rig.strategy, rig.verifier, 0, None, rig.log.add)
         self.group = ImageGroup([Component(rig.strategy, upload, True)], rig.verifier, rig.strategy.confirm)
         self.group._confirm = lambda reason: rig.strategy.confirm()
         settings = Settings(rig.cells, {"name": "fuzz", "health": HEALTH})
@@ -158,7 +160,7 @@ class Device:
                 ignore,
                 rig.verifier.trust,
                 rig.strategy.on_trial,
-                {3: lambda: {"counters": {}}, 5: lambda: {"bases": self.group.bases()}},
+                {3: lambda: {"counters": {}}, 5: lambda: bases(self.group.components)},
             ),
         }
         self.session = Session(groups, BUF, lambda why: rig.log.add("refused", "", why), self.access)
