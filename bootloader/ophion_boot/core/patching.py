@@ -250,7 +250,7 @@ class Patching:
         if not self._match:
             self._strategy.discard()
         elif self._wrote:
-            text = "%d bytes received for %d: %d %% saved" % (size, image, 100 - 100 * size // image)
+            text = "%d bytes received for %d: %d %% saved" % (size, image, 100 * (image - size) // image)
             self._report("patched", self._version, text)
         return self._answer
 

@@ -6,7 +6,7 @@ describe(image)
 """
 
 from ophion.package.describe import describe, tlv_meaning
-from ophion.package.image import ImageFile, Tlv, load_image, parse_image, verify_image
+from ophion.package.image import ImageFile, Tlv, load_image, load_images, parse_image, verify_image
 from ophion.package.romfs import RomFile, list_romfs
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "describe",
     "list_romfs",
     "load_image",
+    "load_images",
     "parse_image",
     "tlv_meaning",
     "verify_image",

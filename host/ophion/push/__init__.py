@@ -9,10 +9,12 @@ async with Link("ophion-sim") as link:
 
 from ophion.push.access import Access
 from ophion.push.events import (
+    Chosen,
     Confirmed,
     Connected,
     Event,
     Marked,
+    Patched,
     Reconnecting,
     Resetting,
     Resumed,
@@ -27,12 +29,14 @@ from ophion.push.update import PushOptions, push
 
 __all__ = [
     "Access",
+    "Chosen",
     "Confirmed",
     "Connected",
     "Event",
     "Found",
     "Link",
     "Marked",
+    "Patched",
     "PushOptions",
     "Reconnecting",
     "Resetting",
