@@ -128,6 +128,7 @@ BAD_TREES = [
     ({**GOOD, "main.mpy": b"M\x06\x00\x1f"}, "", r"both become main\.mpy"),
     ({**GOOD, "x.mpy": b"nonsense"}, "", r"x\.mpy is not an \.mpy file"),
     ({**GOOD, "x.mpy": b"M\x06\x2c\x1f"}, "", r"x\.mpy holds native code"),
+    ({**GOOD, "d/" * 17 + "f": ""}, "", "would not mount the payload: ROMFS: too deep at"),
     (GOOD, 'entry = "other"\n', r"entry module other\.py is missing"),
     ({**GOOD, "other.py": ""}, 'entry = "other"\n', "there is a module main too"),
     (GOOD, 'entry = "a b"\n', "not the name of a module"),

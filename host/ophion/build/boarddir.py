@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ophion.build.frozen import linked
 from ophion.build.layout import Layout
+from ophion.build.layout_esp32 import NVS_KEY_ID
 from ophion.build.partitions import csv
 
 # Frozen in by the port itself, all but its _boot.py: ours takes its place, and two of that name do not link.
@@ -104,5 +105,9 @@ def _encryption(layout: Layout) -> list[str]:
         return []
     lines = ["CONFIG_SECURE_FLASH_ENC_ENABLED=y", "CONFIG_SECURE_FLASH_ENCRYPTION_MODE_RELEASE=y"]
     mode = "SECURE_DISABLE_ROM_DL_MODE" if layout.chip == "esp32" else "SECURE_ENABLE_SECURE_ROM_DL_MODE"
-    # NVS stays in the clear: its encryption would need keys of its own, and cells hold no secret.
-    return [*lines, f"CONFIG_{mode}=y", "CONFIG_NVS_ENCRYPTION=n"]
+    lines.append(f"CONFIG_{mode}=y")
+    if not layout.nvs_encrypted:  # cells hold no secret then
+        return [*lines, "CONFIG_NVS_ENCRYPTION=n"]
+    # The key comes from `ophion provision`; a private key of the device lies there.
+    lines += ["CONFIG_NVS_ENCRYPTION=y", "CONFIG_NVS_SEC_KEY_PROTECT_USING_HMAC=y"]
+    return [*lines, f"CONFIG_NVS_SEC_HMAC_EFUSE_KEY_ID={NVS_KEY_ID}"]

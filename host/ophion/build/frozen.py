@@ -118,6 +118,8 @@ def _parts(
         yield from ("core.runtime", "core.release", "port.ota")
     if layout.encryption:
         yield from ("core.secret", "core.seals")
+        if layout.nvs_encrypted:  # a key may come with provisioning
+            yield "crypto.x25519"
     for _, kind, _ in enc_keys:
         yield "crypto.p256" if kind == EC256 else "crypto.x25519"
     yield from _served(layout)

@@ -8,6 +8,7 @@ async with Link("ophion-sim") as link:
 """
 
 from ophion.push.access import Access
+from ophion.push.discovery import Found, scan
 from ophion.push.events import (
     Chosen,
     Confirmed,
@@ -24,7 +25,6 @@ from ophion.push.events import (
 )
 from ophion.push.link import Link
 from ophion.push.radio import use_radio
-from ophion.push.scan import Found, scan
 from ophion.push.update import PushOptions, push
 
 __all__ = [
