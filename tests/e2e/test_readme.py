@@ -41,6 +41,7 @@ def test_the_sessions_by_hand(tmp_path):
         ("installed", "1.2.0"),
         *[("crashed", "1.2.0")] * 3,
         ("reverted", "1.1.0"),
+        ("patched", "1.3.0"),
         ("resumed", "1.3.0"),
         ("installed", "1.3.0"),
         ("confirmed", "1.3.0"),

@@ -8,7 +8,7 @@ from ophion_boot.core.receive import Upload, UploadError
 from ophion_boot.core.strategy import StrategyError
 from ophion_boot.core.verify import Verifier
 
-from powercut.chip import ENDLESS, RESETS_MAX, Chip, Parts, Ran, confirm, content, with_starts
+from powercut.chip import ENDLESS, RESETS_MAX, Chip, Parts, QuietLog, Ran, confirm, content, with_starts
 
 BLOCK = 16
 NO_BASE = 3
@@ -155,7 +155,7 @@ class Device(Chip):
         upload = Upload(target, bytearray(self.layout.sector))
         if image in self.patches:
             verifier = Verifier([], bytearray(self.layout.sector))
-            patching = Patching(upload, target, verifier, 0, None, lambda *what: None)
+            patching = Patching(upload, target, verifier, 0, None, QuietLog())
             try:
                 self._send(patching, self.patches[image])
                 return

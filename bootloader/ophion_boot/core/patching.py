@@ -28,20 +28,20 @@ _OVERRUN = const(31)
 class Patching:
     """Takes images and patches, as `upload` takes images: with the same methods.
 
-    `strategy`, `number` and `progress` are those of `upload`; `report(event, version, text)` is told of each
-    patch that made an image. `chunk` and `more` return None when a chunk makes more than a sector, and that
+    `strategy`, `number` and `progress` are those of `upload`; `log` (an EventLog) is told of each patch that
+    made an image. `chunk` and `more` return None when a chunk makes more than a sector, and that
     much is made: then they are to be called again with the same one.
     """
 
     def __init__(  # type: ignore[no-untyped-def]
-        self, upload: Upload, strategy, verifier: Verifier, number: int, progress: Progress | None, report
+        self, upload: Upload, strategy, verifier: Verifier, number: int, progress: Progress | None, log
     ) -> None:
         self._upload = upload
         self._strategy = strategy
         self._verifier = verifier
         self._number = number
         self._progress = progress
-        self._report = report
+        self._log = log
         self._digest = b""
         self._key: tuple = ()
         self._decoder: Decoder = None  # type: ignore[assignment]
@@ -251,7 +251,7 @@ class Patching:
             self._strategy.discard()
         elif self._wrote:
             text = "%d bytes received for %d: %d %% saved" % (size, image, 100 * (image - size) // image)
-            self._report("patched", self._version, text)
+            self._log.add("patched", self._version, text)
         return self._answer
 
     def _spoilt(self, made: bool) -> None:
