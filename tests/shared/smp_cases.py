@@ -180,7 +180,8 @@ class Fuzz:
     """`run(rounds)` of whatever `seed` makes of it.
 
     Counts: `requests` put, `answers` that came, `uploads` that were complete, `installs`: other images that
-    ran after a reset; `again`: requests that were handed in once more. `reached` has (op, group, command, well answered) of every answer.
+    ran after a reset; `again`: requests that were handed in once more. `reached` has (op, group, command,
+    well answered) of every answer.
     """
 
     def __init__(self, seed, device=None):

@@ -14,7 +14,7 @@ def test_hostile_requests_are_answered_or_dropped():
 
 
 def test_memory_stays_what_it_was():
-    fuzz = Fuzz(9)
+    fuzz = Fuzz(7)
     fuzz.run(60)
     before = allocated()
     for _ in range(3):
