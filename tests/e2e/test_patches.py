@@ -1,6 +1,9 @@
 """Deltas over the air: `push` with a base, what the device makes of it and tells, what it falls back to."""
 
+import asyncio
 import random
+import re
+import sys
 from contextlib import aclosing, suppress
 
 import pytest
@@ -103,6 +106,43 @@ async def test_what_cannot_be_a_delta_is_sent_as_it_is_with_the_reason(bench):
         assert of(Uploaded, events)[0].total == new.size and not of(Patched, events)
 
 
+async def test_an_image_is_sent_compressed_where_no_base_is_known(bench):
+    old, new = bench.image("1.0.0"), bench.image("1.1.0", asset=20_000)
+    async with bench.device(old.image):
+        events = await pushed(new, compress=True, restart=False)
+        (chosen,) = of(Chosen, events)
+        assert chosen.form == "compressed" and chosen.size * 2 < chosen.total == new.size
+        assert of(Uploaded, events)[0].total == chosen.size and of(Patched, events)
+        assert [one["form"] for one in chosen.possibilities] == ["full", "delta", "compressed"]
+
+
+async def test_the_command_line_says_what_it_sends_and_why(bench):
+    old, new = bench.image("1.0.0", asset=20_000), bench.image("1.1.0", asset=21_000)
+    async with bench.device(old.image) as sim:
+        words = ["push", str(bench.directory / "1.1.0.bin"), "--ble", NAME, "--no-reset"]
+
+        async def run(*more):
+            line = [sys.executable, "-m", "ophion.cli", *words, *more, "--radio", f"bumble:{sim.transport}"]
+            done = await asyncio.create_subprocess_exec(*line, stdout=-1, stderr=-1)
+            out, err = await asyncio.wait_for(done.communicate(), 60)
+            return done.returncode, out.decode(), err.decode()
+
+        code, out, err = await run("--base", str(bench.directory), "--explain")
+        assert code == 0, out + err
+        sent = re.search(r"sending a delta of (\d+) bytes, \d\.\d % of the image\n", out)
+        assert f"  full        {new.size:>9}\n  delta       {sent[1]:>9}\n  compressed          -  not" in out
+        saved = f"version 1.1.0 made of the patch: {sent[1]} bytes received for {new.size}: 9"
+        assert saved in out
+        async with Link(NAME) as link:
+            await link.erase()
+        code, out, err = await run("--base", str(bench.directory / "1.1.0.bin"))
+        assert code == 0 and f"sending the full image, {new.size} bytes (delta: the device runs 1.0.0" in out
+        empty = bench.directory / "empty"
+        empty.mkdir()
+        code, out, err = await run("--base", str(empty))
+        assert code != 0 and "no image lies in this folder" in err
+
+
 async def test_a_board_without_deltas_says_so_and_has_none_of_their_code(bench):
     old, new = bench.image("1.0.0", asset=20_000), bench.image("1.1.0", asset=21_000)
     layout = bench.calm("sim")
@@ -110,7 +150,7 @@ async def test_a_board_without_deltas_says_so_and_has_none_of_their_code(bench):
     async with bench.device(old.image, board=layout):
         events = await pushed(new, bases=[old])
         (chosen,) = of(Chosen, events)
-        assert (chosen.form, chosen.reason) == ("full", "delta: the device takes no patches")
+        assert chosen.form == "full" and chosen.reason.startswith("delta: the device takes no patches; ")
         assert isinstance(events[-1], Confirmed)
 
 

@@ -62,6 +62,9 @@ def push_image(
             help="Image that the device may run, or a folder of them: sends a delta.",
         ),
     ] = None,
+    compress: Annotated[
+        bool, typer.Option("--compress", help="Send the image compressed, if that is the smallest.")
+    ] = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="Tell in which forms it could be sent, and how large each is.")
     ] = False,
@@ -87,6 +90,7 @@ def push_image(
             connect_s=timeout,
             access=current_access(),
             bases=bases,
+            compress=compress,
             explain=explain,
         )
         async with aclosing(push(loaded, device, options)) as events:
@@ -197,7 +201,8 @@ def _chosen(value: dict[str, Any], explain: bool) -> list[str]:
     lines = [f"{what}sending the {value['form']} image, {value['size']} bytes"]
     if value["form"] != "full":
         percent = 100 * value["size"] / value["total"]
-        lines = [f"{what}sending a {value['form']} of {value['size']} bytes, {percent:.1f} % of the image"]
+        name = "delta" if value["form"] == "delta" else f"{value['form']} image"
+        lines = [f"{what}sending a {name} of {value['size']} bytes, {percent:.1f} % of the image"]
     if explain:
         for one in value["possibilities"]:
             size = "-" if one["size"] is None else str(one["size"])

@@ -37,7 +37,7 @@ class Connected(Event):
 
 @dataclass(frozen=True)
 class Chosen(Event):
-    """The image is sent as `form` ("full", "delta"), `size` bytes for an image of `total`.
+    """The image is sent as `form` ("full", "delta", "compressed"), `size` bytes for an image of `total`.
 
     `possibilities` are all forms there were: {"form", "size" (None: not to be had), "reason"}; `reason` says
     why a full image is sent though others were asked for.

@@ -1,4 +1,4 @@
-"""In which form an image is sent: as it is, or as a patch for what the device runs (SPEC.md 12).
+"""In which form an image is sent: as it is, or as a patch (SPEC.md 12) of what runs, or of nothing.
 
 The smallest form that the device says it can take is sent. A form is a function of (image, bases, what the
 device told); it returns the bytes, or raises Unfit with the reason. The full image is not one of them: it
@@ -13,13 +13,14 @@ from dataclasses import dataclass
 
 from ophion_boot.fmt.delta import TABLE_BITS, VERSION
 
-from ophion.delta import make_image_patch
+from ophion.delta import make_image_patch, make_patch
 from ophion.errors import PatchError
 from ophion.package.image import ImageFile
 from ophion.push.group64 import DeltaBaseResponse
 
 FULL = "full"
 DELTA = "delta"
+COMPRESSED = "compressed"
 
 
 class Unfit(Exception):
@@ -45,7 +46,7 @@ class Choice:
 
     @property
     def reason(self) -> str:
-        """Why it is not a smaller form; "" when it is not the full image, or nothing else was asked for."""
+        """Why it is not a smaller form; "" when it is one."""
         if self.form != FULL:
             return ""
         return "; ".join(f"{one.form}: {one.reason}" for one in self.possibilities if one.reason)
@@ -55,8 +56,6 @@ def delta(image: ImageFile, bases: Sequence[ImageFile], device: DeltaBaseRespons
     """A patch for the image that the device runs, which has to be among `bases`."""
     if not bases:
         raise Unfit("no image is given that the device may run (--base)")
-    if device.patch != VERSION:
-        raise Unfit(f"the device takes patches of format {device.patch}, this is format {VERSION}")
     runs = next((base for base in device.bases if base.image == image.number), None)
     if runs is None:
         raise Unfit("the device names no image that a patch can be made against")
@@ -69,14 +68,26 @@ def delta(image: ImageFile, bases: Sequence[ImageFile], device: DeltaBaseRespons
         raise Unfit(error.message) from None
 
 
-_FORMS: dict[str, Callable[[ImageFile, Sequence[ImageFile], DeltaBaseResponse], bytes]] = {DELTA: delta}
+def compressed(image: ImageFile, bases: Sequence[ImageFile], device: DeltaBaseResponse) -> bytes:
+    """A patch that needs no image: the whole one, made small. It uses no `bases`."""
+    if image.aes_bits:
+        raise Unfit("the image is encrypted, that does not get smaller")
+    return make_patch(b"", image.image, small=device.bits < TABLE_BITS[-1])
+
+
+_FORMS: dict[str, Callable[[ImageFile, Sequence[ImageFile], DeltaBaseResponse], bytes]] = {
+    DELTA: delta,
+    COMPRESSED: compressed,
+}
 
 
 class Chooser:
-    """Chooses for one device; what it made once is not made again. `bases` are images that it may run."""
+    """Chooses for one device; what it made once is not made again. `bases` are images that it may run; with
+    `compress` the whole image is made small, too, which takes a while here and there."""
 
-    def __init__(self, bases: Sequence[ImageFile]) -> None:
+    def __init__(self, bases: Sequence[ImageFile], compress: bool = False) -> None:
         self._bases = bases
+        self._compress = compress
         self._made: dict[tuple[str, bytes, bytes], bytes | Unfit] = {}
         self._refused: dict[tuple[str, bytes], str] = {}
 
@@ -106,8 +117,12 @@ class Chooser:
     async def _form(self, form: str, image: ImageFile, device: DeltaBaseResponse | None) -> bytes:
         if (form, image.hash) in self._refused:
             raise Unfit(self._refused[form, image.hash])
+        if form == COMPRESSED and not self._compress:
+            raise Unfit("not asked for (--compress)")
         if device is None or not device.patch:
             raise Unfit("the device takes no patches")
+        if device.patch != VERSION:
+            raise Unfit(f"the device takes patches of format {device.patch}, this is format {VERSION}")
         key = form, image.hash, b"".join(base.hash for base in device.bases)
         if key not in self._made:
             try:

@@ -61,6 +61,7 @@ class PushOptions:
     access     what is shown to the device on each connection, None: nothing
     window     how many requests may be on their way at once; None: what the device has buffers for
     bases      images that the device may run: if it does, it is sent a patch, when that is smaller
+    compress   send the image compressed, if that is the smallest
     explain    tell in which forms the image could be sent, also when there are no bases
     """
 
@@ -72,6 +73,7 @@ class PushOptions:
     access: Access | None = None
     window: int | None = None
     bases: Sequence[ImageFile] = ()
+    compress: bool = False
     explain: bool = False
 
 
@@ -115,7 +117,7 @@ class _Push:
         self._log_mark = 0
         self._seen = False
         self._runs_already = False
-        self._chooser = Chooser(options.bases)
+        self._chooser = Chooser(options.bases, options.compress)
 
     async def close(self) -> None:
         """End the connection, if there is one."""
@@ -189,7 +191,7 @@ class _Push:
         """Send the smallest form of `image` that the device takes, at last the image itself."""
         while True:
             choice = Choice(FULL, image.image, ())
-            if self._options.bases or self._options.explain:
+            if self._options.bases or self._options.compress or self._options.explain:
                 choice = await self._chooser.choose(image, await link.patches())
                 yield _chosen(choice, image)
             try:
