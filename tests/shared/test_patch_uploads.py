@@ -413,6 +413,21 @@ def test_a_flash_that_fails_ends_the_patch_and_the_next_one_works():
     untouched(device, device.flash.ops, device.data)
 
 
+def test_memory_that_ends_in_the_middle_ends_the_patch_and_nothing_else():
+    device = PatchDevice()
+    read = device.flash.readblocks
+    device.first(device.data, 60, sha=bytes(32))
+
+    def fail(n, buf, off=0):
+        raise MemoryError
+
+    device.flash.readblocks = fail
+    found = refused(device.upload.chunk, 60, device.data[60:])
+    device.flash.readblocks = read
+    assert found == (15, "no memory to go on with the patch") and not device.upload.open()
+    untouched(device, device.flash.ops, device.data)
+
+
 def test_without_memory_for_the_table_it_is_refused():
     if not hasattr(gc, "mem_free"):
         return  # CPython's does not end

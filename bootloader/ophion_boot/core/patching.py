@@ -107,10 +107,12 @@ class Patching:
             )
         try:
             answer = self._decode(memoryview(data)[taken:])
-        except (OSError, ValueError) as e:
+        except (OSError, ValueError, MemoryError) as e:
             self._spoilt(isinstance(e, DeltaError))
             if isinstance(e, DeltaError):
                 raise UploadError(_INVALID_HEADER, str(e))
+            if isinstance(e, MemoryError):
+                raise UploadError(_NO_MEMORY, "no memory to go on with the patch")
             raise
         self._again = answer is None
         return answer
