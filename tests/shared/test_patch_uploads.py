@@ -143,6 +143,13 @@ def test_a_patch_without_a_base_is_an_image_made_small():
         assert device.staged(len(device.new)) == image("d3")
 
 
+def test_a_board_without_patches_takes_one_for_no_image():
+    device = PatchDevice()
+    before = device.flash.ops
+    found = refused(device.upload._upload.chunk, 0, device.data, len(device.data), b"")
+    assert found[0] == 23 and device.flash.ops == before
+
+
 def test_headers_that_are_refused():
     device = PatchDevice()
     good = device.data
