@@ -1,4 +1,4 @@
-"""The tables of host/PROVISIONING.md, made from `ophion.provision.table`: `python tools/provision_tables.py`.
+"""The tables of howto/provision.md, made from `ophion.provision.table`: `python tools/provision_tables.py`.
 
 `--write` puts them into the document, between its marks.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ophion.provision.table import CHIPS, CLEAR, KEY, LEFT_ALONE, LINES, LOCK, Chip, Row
 
-DOCUMENT = Path(__file__).parents[1] / "host" / "PROVISIONING.md"
+DOCUMENT = Path(__file__).parents[1] / "host" / "docs" / "howto" / "provision.md"
 _WHEN = {
     "": "always",
     "quiet": "`--quiet-rom`",

@@ -211,7 +211,10 @@ class Bench:
 def board_text(chip, nvs):
     """The layout of a locked board with this chip."""
     text = board_layout("esp32c3-secure").read_text().replace("esp32c3", chip)
-    return text.replace("encrypted = true", "encrypted = true\nnvs_encrypted = true") if nvs else text
+    if nvs:
+        text = text.replace("[update]", "[update]\nencryption = true")
+        text = text.replace("encrypted = true", "encrypted = true\nnvs_encrypted = true")
+    return text
 
 
 @pytest.fixture(scope="session")

@@ -32,6 +32,41 @@ def test_a_new_chip_ends_with_the_bits_of_its_table(chip, bench):
     assert device.run() == [], "nothing is left"
 
 
+# Every field of BLOCK0 that is not 0, as ESP-IDF names bits of WR_DIS and RD_DIS (esp_efuse_table.csv).
+ESP32 = {
+    "WR_DIS": 1 << 0 | 1 << 3 | 1 << 7 | 1 << 8,  # RD_DIS, DIS_CACHE, BLOCK1, BLOCK2
+    "RD_DIS": 1 << 0,  # BLOCK1
+    "FLASH_CRYPT_CNT": 0x7F,
+    "FLASH_CRYPT_CONFIG": 0xF,
+    "CHIP_VER_REV1": 1,
+    "CHIP_VER_REV2": 1,
+    **dict.fromkeys(["DISABLE_DL_ENCRYPT", "DISABLE_DL_DECRYPT", "DISABLE_DL_CACHE"], 1),
+    **dict.fromkeys(["ABS_DONE_1", "JTAG_DISABLE", "CONSOLE_DEBUG_DISABLE", "UART_DOWNLOAD_DIS"], 1),
+}
+LATER = {
+    # RD_DIS, DIS_ICACHE, KEY_PURPOSE_0, _1, _5, BLOCK_KEY0, 1, 5
+    "WR_DIS": 1 << 0 | 1 << 2 | 1 << 8 | 1 << 9 | 1 << 13 | 1 << 23 | 1 << 24 | 1 << 28,
+    "RD_DIS": 1 << 0 | 1 << 5,  # BLOCK_KEY0, BLOCK_KEY5
+    "KEY_PURPOSE_0": 4,  # XTS_AES_128_KEY
+    "KEY_PURPOSE_1": 9,  # SECURE_BOOT_DIGEST0
+    "KEY_PURPOSE_5": 8,  # HMAC_UP
+    "SPI_BOOT_CRYPT_CNT": 7,
+    "SOFT_DIS_JTAG": 7,
+    **dict.fromkeys(["SECURE_BOOT_EN", "SECURE_BOOT_KEY_REVOKE1", "SECURE_BOOT_KEY_REVOKE2"], 1),
+    **dict.fromkeys(["DIS_DOWNLOAD_MANUAL_ENCRYPT", "DIS_DOWNLOAD_ICACHE", "DIS_DIRECT_BOOT"], 1),
+    **dict.fromkeys(["DIS_PAD_JTAG", "DIS_USB_JTAG", "DIS_DOWNLOAD_MODE"], 1),
+}
+BITS = {"esp32": ESP32, "esp32s3": {**LATER, "DIS_DOWNLOAD_DCACHE": 1}, "esp32c3": LATER, "esp32c6": LATER}
+
+
+@pytest.mark.parametrize("chip", EVERY)
+def test_every_field_by_name(chip, bench):
+    device = bench(chip)
+    device.run()
+    fields = device.open().state().fields
+    assert {name: field.value for name, field in fields.items() if field.value} == BITS[chip]
+
+
 @pytest.mark.parametrize("chip", EVERY)
 def test_an_interruption_after_any_burn_costs_nothing(chip, bench, tmp_path):
     device = bench(chip)

@@ -120,6 +120,19 @@ def test_bad_input_leaves_virtual_efuses_alone(call, tmp_path, boot_keys):
     assert (tmp_path / "my-efuse.bin").read_bytes() == before
 
 
+def test_a_secure_boot_key_in_a_token(token, boot_keys, tmp_path, capsys):
+    """Only the public half is asked for; the digest is the one of the key in a file."""
+    from ophion.cli.app import run
+    from ophion.keys import open_public
+    from ophion.provision.job import digest
+
+    token.add(boot_keys["one"][1], "secure-boot", "5b")
+    uri = token.uri("object=secure-boot")
+    assert digest(open_public(uri)) == digest(boot_keys["one"][0])
+    assert run(["provision", "plan", "esp32c3-secure", "--boot-key", uri, "--json"]) == 0
+    assert "SECURE_BOOT_DIGEST0" in capsys.readouterr().out
+
+
 def at_a_terminal(command, answer):
     """Run `command` at a terminal and type `answer` when it asks; (exit code, what was shown)."""
     ours, theirs = pty.openpty()

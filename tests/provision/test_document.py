@@ -1,4 +1,4 @@
-"""host/PROVISIONING.md says what the code says, its sessions run, and every name is espefuse's own."""
+"""howto/provision.md says what the code says, its sessions run, and every name is espefuse's own."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from ophion.build.layout_esp32 import CHIPS as BOARD_CHIPS
 from ophion.provision.table import CHIPS, CLEAR, KEY, LINES, LOCK, SET
 
 ROOT = Path(__file__).parents[2]
-DOCUMENT = ROOT / "host" / "PROVISIONING.md"
+DOCUMENT = ROOT / "host" / "docs" / "howto" / "provision.md"
 sys.path.append(str(ROOT / "tools"))
 
 
@@ -124,4 +124,4 @@ def test_the_document_names_every_option():
 
 def test_the_readme_and_the_template_point_to_it():
     for place in ("README.md", "boards/template/board.md"):
-        assert "PROVISIONING.md" in (ROOT / place).read_text(), place
+        assert "provision.md" in (ROOT / place).read_text(), place

@@ -126,7 +126,7 @@ def test_a_board_without_encrypted_nvs_gets_no_secret(bench):
 def test_a_copy_of_a_devices_key_has_a_passphrase(bench):
     device = bench("esp32c3")
     device.job = Job(
-        device.layout, device.job.files, device.job.boot_keys, "", "", "ecdsa-p256", lambda: b"correct horse"
+        device.layout, device.job.files, device.job.boot_keys, "", "", "ecdsa-p256", b"correct horse"
     )
     device.run(close=False)
     record = device.record()

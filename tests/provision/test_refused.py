@@ -187,9 +187,18 @@ def test_records_that_do_not_fit(bench, boot_keys, signed):
             device.run()
     path.write_text(whole)
     sealed = next(path.parent.glob("flash-0x020000.bin"))
-    sealed.write_bytes(b"x" + sealed.read_bytes()[1:])
+    data = sealed.read_bytes()
+    sealed.write_bytes(bytes([data[0] ^ 1]) + data[1:])
     with pytest.raises(InputError, match="is not what was sealed with the key XTS_AES_128_KEY"):
         device.run()
+
+
+def test_records_that_cannot_be_written(bench):
+    device = bench("esp32c3")
+    (device.folder / "records").write_text("a file, not a folder")
+    with pytest.raises(InputError, match=r"cannot write .*record.json"):
+        device.run()
+    assert device.open().state().with_purpose("HMAC_UP") == [], "nothing was burned"
 
 
 def test_wishes_that_a_chip_cannot_fulfil(bench, boot_keys, tmp_path):
@@ -261,11 +270,21 @@ def test_identities_that_cannot_be(bench):
         (plain, {"key_type": "x25519"}, "does not encrypt its NVS, so no private key goes there"),
         (device, {"name": "x" * 30}, "a name has at most 29 bytes"),
         (device, {"device_id": "a\nb"}, "a device id has 1 to 64 printable characters"),
-        (device, {"keep": lambda: b"secret"}, "there is no device key to keep"),
+        (device, {"keep": b"secret"}, "there is no device key to keep"),
+        (device, {"keep": b"", "key_type": "x25519"}, "the passphrase is empty"),
     )
     for bench_of, options, reason in cases:
         with pytest.raises(UsageError, match=reason):
             Job(bench_of.layout, bench_of.job.files, bench_of.job.boot_keys, **options).check(bench_of.wishes)
+
+
+def test_a_device_key_for_a_board_without_encryption(bench):
+    from dataclasses import replace
+
+    device = bench("esp32c3")
+    plain = replace(device.layout, encryption=False)
+    with pytest.raises(UsageError, match="takes no encrypted images"):
+        Job(plain, device.job.files, device.job.boot_keys, key_type="x25519").check(device.wishes)
 
 
 def test_virtual_efuses_of_another_chip(bench, tmp_path):

@@ -19,7 +19,7 @@ if not __package__:
     sys.path[0] = str(Path(__file__).parents[1])
 
 from ophion.build.boards import board_layout
-from ophion.build.frozen import frozen_files, link_program, linked
+from ophion.build.frozen import frozen_files, linked
 from ophion.build.layout import Layout, load_layout
 from ophion_boot.fmt.key import ALGORITHMS
 from qemu import build
@@ -47,19 +47,18 @@ def everything(layout: Layout) -> Layout:
 
 def frozen_bytes(layout: Layout, roots: bool = True) -> int:
     """What the bootloader's frozen modules add to the firmware."""
-    firmware = build.firmware(linked(_files(layout, roots)), "size")
+    firmware = build.firmware(linked(_files(layout, roots)).files, "size")
     return _size(firmware) - _size(build.firmware(_BARE, "bare"))
 
 
 def by_module(layout: Layout, roots: bool = True) -> dict[str, int]:
     """{module: bytes of its functions and classes}, and what cannot be told apart."""
-    files = _files(layout, roots)
-    firmware = build.firmware(linked(files), "size")
+    made = linked(_files(layout, roots))
+    firmware = build.firmware(made.files, "size")
     done = subprocess.run(
         ["riscv64-unknown-elf-nm", "-S", str(firmware.elf)], capture_output=True, text=True, check=True
     )
-    program, wholes = link_program(files)
-    places = {root.replace(".", "_"): program.origins(root) for root in wholes}
+    places = {root.replace(".", "_"): names for root, names in made.origins.items()}
     found: Counter[str] = Counter()
     for _, size, name in re.findall(r"^(\w+) (\w+) \w (\w+)$", done.stdout, re.M):
         found[_module(name, places)] += int(size, 16)

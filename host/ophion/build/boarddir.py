@@ -15,7 +15,7 @@ from ophion.build.layout_esp32 import NVS_KEY_ID
 from ophion.build.partitions import csv
 
 # Frozen in by the port itself, all but its _boot.py: ours takes its place, and two of that name do not link.
-_PORT_MODULES = ("apa106.py", "espnow.py", "flashbdev.py", "inisetup.py")
+PORT_MODULES = ("apa106.py", "espnow.py", "flashbdev.py", "inisetup.py")
 _FRAGMENTS = {
     "esp32": ("sdkconfig.base", "sdkconfig.ble"),
     "esp32s3": ("sdkconfig.base", "sdkconfig.usb", "sdkconfig.ble", "sdkconfig.spiram_sx"),
@@ -23,6 +23,8 @@ _FRAGMENTS = {
     "esp32c6": ("sdkconfig.base", "sdkconfig.c6", "sdkconfig.ble"),
 }
 _SIZES = (4, 8, 16)
+NAMES = "names.txt"
+"""The map of the short names in the firmware, for `ophion board traceback`."""
 
 
 def board_files(layout: Layout, frozen: Mapping[str, bytes], folder: Path) -> dict[str, bytes]:
@@ -37,12 +39,14 @@ def board_files(layout: Layout, frozen: Mapping[str, bytes], folder: Path) -> di
         "sdkconfig.board": _sdkconfig(layout, folder),
         "manifest.py": _manifest(),
     }
-    modules = {f"modules/{path}": data for path, data in linked(frozen).items()}
+    made = linked(frozen)
+    files[NAMES] = made.names
+    modules = {f"modules/{path}": data for path, data in made.files.items()}
     return {**{name: text.encode() for name, text in files.items()}, **modules}
 
 
 def _manifest() -> str:
-    names = ", ".join(repr(name) for name in _PORT_MODULES)
+    names = ", ".join(repr(name) for name in PORT_MODULES)
     return (
         '"""Made by ophion from layout.toml: do not edit."""\n\n'
         f'freeze("$(PORT_DIR)/modules", ({names}))\n'

@@ -21,6 +21,7 @@ from ophion_boot.fmt.key import ALGORITHMS
 from ophion.build.access import AccessPolicy, read_access
 from ophion.build.layout_error import LayoutError
 from ophion.build.layout_esp32 import check_esp32
+from ophion.build.toml_file import line_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -189,17 +190,7 @@ def load_layout(path: Path) -> Layout:
 def _line_of(text: str, reason: str) -> int:
     """The line of the first entry that `reason` names, or of its section; 0 when it names none."""
     match = re.search(r"\b(board|flash|update|health|areas)(?:\.(\w+))?", reason)
-    if match is None:
-        return 0
-    section, found = "", 0
-    for number, line in enumerate(text.splitlines(), 1):
-        head = re.match(r"\s*\[(\w+)\]", line)
-        if head:
-            section = head[1]
-            found = number if section == match[1] else found
-        elif section == match[1] and match[2] and re.match(rf"\s*{match[2]}\s*=", line):
-            return number
-    return found
+    return line_of(text, match[1], match[2] or "") if match else 0
 
 
 def _layout(table: Mapping[str, Any]) -> Layout:

@@ -128,9 +128,9 @@ def apply(
         raise UsageError("there is no terminal to ask at", "scripts give --yes --irreversible")
     layout, publics = _layout(board), _publics(boot_key, passphrase_file)
     wishes = _wishes(layout, publics, flash_key, download, quiet_rom)
-    keep = (lambda: ask_passphrase(passphrase_file, twice=True)) if keep_key else None
+    passphrase = ask_passphrase(passphrase_file, twice=True) if keep_key else None
     pems = [public.pem for public in publics]
-    job = Job(layout, _files(flash), pems, device_id, name, device_key, keep)
+    job = Job(layout, _files(flash), pems, device_id, name, device_key, passphrase)
     job.check(wishes)
     chip = _open(port, virtual, wishes.chip)
     try:

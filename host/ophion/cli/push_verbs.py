@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 import typer
 
 from ophion.cli.access_options import current_access, takes_access
+from ophion.cli.here import made_here
 from ophion.cli.output import Json, clean, print_json
 from ophion.cli.session import (
     TIMEOUT_S,
@@ -34,9 +35,12 @@ def register(app: typer.Typer) -> None:
 
 def push_image(
     image: Annotated[
-        list[Path],
-        typer.Argument(metavar="IMAGE...", help="A signed image; application and runtime together."),
-    ],
+        list[Path] | None,
+        typer.Argument(
+            metavar="IMAGE...",
+            help="A signed image (default: of the application here); application and runtime together.",
+        ),
+    ] = None,
     ble: Ble = None,
     udp: Udp = None,
     serial: Serial = None,
@@ -75,7 +79,7 @@ def push_image(
     from ophion.package import load_image, load_images
 
     device = device_of(ble, udp, serial, serial_raw)
-    loaded = [load_image(path) for path in image]
+    loaded = [load_image(path) for path in image or [made_here("bin")]]
     bases = [one for path in base or [] for one in load_images(path)]
     view = _view(as_json, explain)
 

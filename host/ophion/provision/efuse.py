@@ -97,10 +97,11 @@ class EfuseChip:
         return True
 
     def close(self) -> None:
-        """Let the port go."""
-        port = getattr(self._commands.esp, "_port", None)
-        if port is not None:
-            port.close()
+        """Let the port go: also the one that espefuse opens anew when the chip's access ends."""
+        for esp in (self._commands.esp, self._commands.efuses._esp):
+            port = getattr(esp, "_port", None)
+            if port is not None:
+                port.close()
 
     def _burn_key(self, step: Step, data: bytes) -> None:
         if CHIPS[self.name].purposes:

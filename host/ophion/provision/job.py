@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ophion.build.layout import Layout
-from ophion.errors import OphionError, UsageError
+from ophion.errors import UsageError
 from ophion.keys import DeviceKey, PublicKey, generate_device_key, refuse_sample
 from ophion.provision.apply import NVS_FILE, Maker, flash_maker, nvs_maker
 from ophion.provision.identity import Identity, nvs_partition
@@ -76,7 +76,7 @@ class Job:
     boot_keys  the Secure Boot keys, in PEM, that sign them
     device_id  "" takes the MAC; `name` is what it advertises
     key_type   of the device's key for encrypted images, "" for none
-    keep       gives the passphrase of a copy of that key, None keeps none
+    keep       the passphrase of a copy of that key, None keeps none
     """
 
     layout: Layout
@@ -85,7 +85,7 @@ class Job:
     device_id: str = ""
     name: str = ""
     key_type: str = ""
-    keep: Callable[[], bytes] | None = None
+    keep: bytes | None = field(default=None, repr=False)
 
     def check(self, wishes: Wishes) -> None:
         """Raise UsageError or InputError for what cannot be done, before anything is."""
@@ -96,8 +96,15 @@ class Job:
                 f"the board {self.layout.name} does not encrypt its NVS, so no private key goes there",
                 "flash.nvs_encrypted = true in its layout, on a chip that can",
             )
-        if self.keep and not self.key_type:
+        if self.key_type and not self.layout.encryption:
+            raise UsageError(
+                f"the board {self.layout.name} takes no encrypted images, so a device key is of no use",
+                "update.encryption = true in its layout",
+            )
+        if self.keep is not None and not self.key_type:
             raise UsageError("there is no device key to keep", "add --device-key TYPE")
+        if self.keep is not None and not self.keep:
+            raise UsageError("the passphrase is empty")
         self.identity("00:00:00:00:00:00", None)
 
     def identity(self, mac: str, key: DeviceKey | None) -> Identity:
@@ -125,8 +132,5 @@ class Job:
     def _new_identity(self, record: Record) -> Identity:
         if not self.key_type:
             return self.identity(record.mac, None)
-        secret = self.keep() if self.keep else None
-        if secret is not None and not secret:
-            raise OphionError("the passphrase is empty")
-        kept: Path | None = record.folder / KEPT if secret else None
-        return self.identity(record.mac, generate_device_key(self.key_type, kept, secret))
+        kept: Path | None = record.folder / KEPT if self.keep else None
+        return self.identity(record.mac, generate_device_key(self.key_type, kept, self.keep))

@@ -190,9 +190,7 @@ def _hindrances(item: Condition, wishes: Wishes, state: State) -> Iterator[str]:
     """Why a condition that does not hold cannot be made to."""
     if item.kind == SET:
         field = state.fields[item.target]
-        if field.value & ~item.value:
-            yield f"{item.target} is {field.value} and cannot become {item.value}"
-        elif not field.writeable:
+        if not field.writeable:
             yield f"{item.target} is {field.value} and write-protected"
     elif item.kind == CLEAR:
         yield f"{item.target} is set: {item.row.why}"

@@ -6,7 +6,6 @@ is written before a key is burned, so that after an interruption it knows every 
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -139,13 +138,15 @@ def begin(records: Path, mac: str, board: str, wishes: Wishes, revision: int) ->
 
 def store(path: Path, data: bytes) -> None:
     """Write `data` for its owner only, in one step that survives a power cut. Raises InputError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(OSError):
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.chmod(path.parent, 0o700)
-    write_file(path, data, mode=_MODE)
-    if os.name == "posix":  # the name is durable when its folder is
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_file(path, data, mode=_MODE)
+        if os.name == "posix":  # the name is durable when its folder is
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from None

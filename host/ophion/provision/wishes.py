@@ -96,5 +96,5 @@ def check_wishes(wishes: Wishes) -> None:
     ):
         if value and not any(row.when == when for row in chip.rows):
             raise UsageError(
-                f"{chip.title} has no {what}", "see host/PROVISIONING.md, what each chip cannot do"
+                f"{chip.title} has no {what}", "see host/docs/howto/provision.md, what each chip cannot do"
             )
