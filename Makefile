@@ -15,7 +15,7 @@ $(STAMP): pyproject.toml tools/setup.sh
 setup: $(STAMP) ## Make .venv with everything in it (other targets do this when needed)
 
 .PHONY: demo
-demo: $(STAMP) ## Show it all on a simulated device: update, tampering, crash, power cut
+demo: $(STAMP) ## Show it all on a simulated device: update, tampering, crash, power cut, delta
 	.venv/bin/ophion demo
 
 .PHONY: check

@@ -54,6 +54,7 @@ MAY_IMPORT = {
     "ophion.delta": ("ophion.delta", "ophion.package", *_HELPERS, *_CORE),
     "ophion.push": (
         "ophion.push",
+        "ophion.delta",
         "ophion.package",
         "ophion.keys",
         *_HELPERS,

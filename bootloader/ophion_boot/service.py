@@ -80,14 +80,30 @@ def _info(device) -> dict:  # type: ignore[no-untyped-def]
 def _components(device) -> list[Component]:  # type: ignore[no-untyped-def]
     """What can be updated, by image number."""
     progress = Progress(device.board.cells, device.log.trim)
-    upload = Upload(device.strategy, device.buffer, device.verifier, 0, progress)
+
+    def upload(strategy, number: int, magic: bytes):  # type: ignore[no-untyped-def]
+        made = Upload(strategy, device.buffer, device.verifier, number, progress, magic)
+        return _patching(device, made, strategy, number, progress)
+
     bootable = device.boot.image is not None
-    found = [Component(device.strategy, upload, not device.recovery, _ROMFS_MAGIC, "", bootable)]
+    found = [
+        Component(
+            device.strategy, upload(device.strategy, 0, _ROMFS_MAGIC), not device.recovery, "", bootable
+        )
+    ]
     runtime = device.runtime
     if runtime:
-        upload = Upload(runtime, device.buffer, device.verifier, 1, progress)
-        found.append(Component(runtime, upload, True, _ESP_MAGIC, version_text(runtime.version)))
+        found.append(Component(runtime, upload(runtime, 1, _ESP_MAGIC), True, version_text(runtime.version)))
     return found
+
+
+def _patching(device, upload: Upload, strategy, number: int, progress: Progress):  # type: ignore[no-untyped-def]
+    """What takes patches beside images, on a board that does."""
+    if device.layout["delta"]:
+        from ophion_boot.core.patching import Patching
+
+        return Patching(upload, strategy, device.verifier, number, progress, device.log)
+    return upload
 
 
 def _access(device):  # type: ignore[no-untyped-def]
@@ -186,11 +202,15 @@ class _Service:
     def _reads(self) -> dict:
         """Commands of group 64 that only read."""
         counters = self._counters()
-        return {
+        found = {
             _COUNTERS: lambda: {"counters": {name: counters[name]() for name in counters}},
             _BATTERY: lambda: self._device.battery,
-            _DELTA_BASE: lambda: {"bases": self._images.bases()},
         }
+        if self._device.layout["delta"]:
+            from ophion_boot.core.patching import bases
+
+            found[_DELTA_BASE] = lambda: bases(self._images.components)
+        return found
 
     def _chosen(self) -> dict:
         """{number: handler} of the image group, and of the groups that the layout asks for."""

@@ -41,6 +41,7 @@ def test_the_sessions_by_hand(tmp_path):
         ("installed", "1.2.0"),
         *[("crashed", "1.2.0")] * 3,
         ("reverted", "1.1.0"),
+        ("patched", "1.3.0"),
         ("resumed", "1.3.0"),
         ("installed", "1.3.0"),
         ("confirmed", "1.3.0"),
@@ -55,11 +56,14 @@ def test_the_demo_ends_with_what_the_device_tells():
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     events = [json.loads(line) for line in done.stdout.splitlines()]
-    assert sum(event["event"] == "step" for event in events) == 11
+    assert sum(event["event"] == "step" for event in events) == 12
     notes = "\n".join(event.get("text", "") for event in events)
     for event, version in (*SWAPS, *GOLDEN, *RELEASE):
         assert re.search(rf"\d +{event} +{version}", notes), (event, version)
-    for runs in ("1.3.0", "1.0.0", "runtime 1.0.0"):
+    saved = re.search(r"patched +1\.4\.0 +(\d+) bytes received for (\d+): 9\d % saved", notes)
+    assert saved and 0 < 20 * int(saved[1]) < int(saved[2]), "as the device tells it"
+    assert f"version 1.4.0 made of the patch: {saved[1]} bytes received" in notes
+    for runs in ("1.4.0", "1.0.0", "runtime 1.0.0"):
         assert f"runs now: {runs}, confirmed" in notes
     console = [event["line"] for event in events if event["event"] == "console"]
     assert any("power cut" in line for line in console)

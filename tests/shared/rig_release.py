@@ -24,7 +24,7 @@ OTADATA = 25
 OTA = 6
 OTA_AT = (27 * SECTOR, (27 + OTA) * SECTOR)
 SECTORS = 27 + 2 * OTA
-RUNTIMES = ("rt1", "rt2", "rt3")
+RUNTIMES = ("rt1", "rt2", "rt3", "rd1", "rd3")
 APPS = ("one", "two", "four", "six", "needs11", "needs12")
 _RESETS_MAX = 8
 

@@ -33,29 +33,38 @@ class LinkLost(Exception):
     """The client knows no more than that."""
 
 
-def make_rig(kind, write_size):
-    """The rig of `kind`: a strategy, "sealed" (encrypted images) or "runtime" (the other image number)."""
+def make_rig(kind, write_size, old="one"):
+    """The rig of `kind`: a strategy, "sealed" (encrypted images) or "runtime" (the other image number).
+
+    `old` is the application that runs.
+    """
     flash = ram_flash(CELLS + 2, write_size)
     if kind == "runtime":
         return ReleaseRig(flash=flash, write_size=write_size)
     if kind == "golden":
-        rig = GoldenRig("one", "two", flash=flash, write_size=write_size)
+        rig = GoldenRig(old, "two", flash=flash, write_size=write_size)
     elif kind == "ab":
-        rig = ABRig("one", flash=flash, write_size=write_size)
+        rig = ABRig(old, flash=flash, write_size=write_size)
     else:
         keys = secret_keys() if kind == "sealed" else None
         name = "swap_offset" if kind == "sealed" else kind
         rig = Rig(flash=flash, write_size=write_size, kind=name, keys=keys)
-        rig.flash_primary(image("one"))
+        rig.flash_primary(image(old))
     flash.on_op = None
     return rig
 
 
 class UploadDevice:
-    """`rig` with an SMP session; `checks` lets the verifier look at what it is sent."""
+    """`rig` with an SMP session; `checks` lets the verifier look at what it is sent.
+
+    `again` counts how often a request had to be handed in once more before it was answered.
+    """
+
+    old = "one"
 
     def __init__(self, kind="swap_offset", write_size=4, checks=True):
-        self.rig = make_rig(kind, write_size)
+        self.rig = make_rig(kind, write_size, self.old)
+        self.again = 0
         self.flash = self.rig.flash
         self.number = 1 if kind == "runtime" else 0
         self.checks = checks
@@ -69,16 +78,17 @@ class UploadDevice:
         self.booted = rig.boot()
         self.target = rig.runtime if self.number else rig.strategy
         progress = Progress(self.cells, rig.log.trim)
-        verifier = rig.verifier if self.checks else None
-        parts = [
-            Component(rig.strategy, Upload(rig.strategy, bytearray(SECTOR), verifier, 0, progress), True)
-        ]
+        parts = [Component(rig.strategy, self.taker(rig.strategy, 0, progress), True)]
         if self.number:
-            upload = Upload(rig.runtime, bytearray(SECTOR), verifier, 1, progress)
-            parts.append(Component(rig.runtime, upload, True, b"", "1.0.0"))
+            parts.append(Component(rig.runtime, self.taker(rig.runtime, 1, progress), True, "1.0.0"))
         self.upload = parts[self.number].upload
         self.inbox = Inbox(4, BUF)
         self.session = Session({1: ImageGroup(parts, rig.verifier, None)}, BUF)
+
+    def taker(self, strategy, number, progress):
+        """What takes an upload of this image number."""
+        verifier = self.rig.verifier if self.checks else None
+        return Upload(strategy, bytearray(SECTOR), verifier, number, progress)
 
     def boot_through_cuts(self):
         while True:
@@ -96,7 +106,11 @@ class UploadDevice:
         if taken is None:
             return None
         try:
-            return decode_map(self.session.handle(taken)[8:])
+            answer = self.session.handle(taken)
+            while answer == b"":
+                self.again += 1
+                answer = self.session.handle(taken)
+            return decode_map(answer[8:])
         finally:
             self.inbox.release()
 

@@ -107,6 +107,27 @@ def test_going_on_at_the_beginning_of_every_segment():
         device.same(NEW, image_at)
 
 
+def test_a_decoder_that_pauses_makes_the_same_and_no_more_than_asked_for():
+    for name, step, chunk in (
+        ("plain.patch", 4096, 3000),
+        ("segments.patch", 1, 500),
+        ("small.patch", 9, 70),
+    ):
+        patch = read(name)
+        device = Device(patch)
+        decoder = device.decoder
+        decoder.pause = 0
+        at, waited = HEADER_BYTES, 0
+        while not decoder.done():
+            decoder.pause += step
+            at += decoder.feed(memoryview(patch)[at : at + chunk])
+            # A step ends with the buffer of 1 KiB that it writes to.
+            assert len(device.out) < decoder.pause + 1024
+            waited += decoder.waits
+        device.same(NEW)
+        assert waited
+
+
 def test_places_where_nothing_can_go_on():
     header = Header(read("plain.patch"))
     for position in ((29, 0), (30, 1), (30, 4095), (30, len(NEW)), (30, -4096), (30, 1 << 20)):

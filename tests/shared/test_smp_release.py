@@ -26,8 +26,12 @@ class Server:
         rig = self.rig
         boot = rig.boot()
         buf = bytearray(SECTOR)
-        self.runtime = Component(rig.runtime, Upload(rig.runtime, buf), True, b"\xe9", "1.0.0")
-        app = Component(rig.strategy, Upload(rig.strategy, buf), boot.image is not None, APP_MAGIC)
+        uploads = [
+            Upload(strategy, buf, None, number, None, magic)
+            for number, (strategy, magic) in enumerate(((rig.strategy, APP_MAGIC), (rig.runtime, b"\xe9")))
+        ]
+        self.runtime = Component(rig.runtime, uploads[1], True, "1.0.0")
+        app = Component(rig.strategy, uploads[0], boot.image is not None)
         group = ImageGroup([app, self.runtime], rig.verifier, lambda reason: rig.confirm())
         self.session = Session({1: group}, 2475)
         return boot

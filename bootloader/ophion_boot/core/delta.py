@@ -30,7 +30,8 @@ class Decoder:
     has checked the base (`Header.check_base`), and checks the result (`Header.check_result`). All buffers
     are allocated here: 2 << table_bits bytes in one piece, and 2.5 KiB. `restart` is the last place to go
     on from, (patch offset, output offset). Given to a new decoder as `position`, that one is fed from there
-    on, and writes from there on.
+    on, and writes from there on. Once the output has reached `pause` (bytes), nothing more is made until that
+    is set higher: `waits` says that a feed without data would make more.
     """
 
     def __init__(self, header: Header, old_read, out_write, position: tuple = (HEADER_BYTES, 0)) -> None:  # type: ignore[no-untyped-def]
@@ -44,6 +45,8 @@ class Decoder:
         self._out = bytearray(_OUT_BYTES)
         self._model = model.Model(self._bits, self._inp)
         self.restart = position
+        self.pause = self._new_size + 1
+        self.waits = False
         self._coded, self._made = position
         if self._coded < HEADER_BYTES or not 0 <= self._made < self._new_size or self._made % SECTOR:
             raise DeltaError("no place to go on: byte %d of the patch, %d of the image" % position)
@@ -60,15 +63,16 @@ class Decoder:
         if not self.done():
             raise self._error("patch ends early")
 
-    def feed(self, chunk: bytes | bytearray | memoryview) -> None:
-        """Take the next bytes of the patch, as many as there are, and write what can be made of them.
+    def feed(self, chunk: bytes | bytearray | memoryview) -> int:
+        """Take the next bytes of the patch, and write what can be made of them. Returns how many it took: all
+        that there are, unless the output has reached `pause`.
 
         Raises DeltaError when they make no sense, and what `old_read` and `out_write` raise; nothing may be
         fed after that.
         """
         data = memoryview(chunk)
         at = 0
-        while at < len(data):
+        while (self.waits or at < len(data)) and self._made < self.pause:
             if self.done():
                 raise self._error("patch goes on behind its end")
             space = _HEAD_BYTES if self._head else self._left + self._held
@@ -82,6 +86,7 @@ class Decoder:
             else:
                 self._left -= some
                 self._body()
+        return at
 
     def _error(self, text: str) -> DeltaError:
         return DeltaError("%s: byte %d of the patch, %d of the image" % (text, self._coded, self._made))
@@ -107,6 +112,7 @@ class Decoder:
     def _body(self) -> None:
         """Make the steps that the input suffices for, and move the rest of it to the front."""
         inp, st, final = self._inp, self._model.st, not self._left
+        self.waits = False
         if final:
             for i in range(self._held, self._held + _LOOK_AHEAD):
                 inp[i] = 0
@@ -120,6 +126,9 @@ class Decoder:
             st[model.AT] = 4
         try:
             while self._made < self._end and st[model.AT] <= limit:
+                if self._made >= self.pause:
+                    self.waits = True
+                    break
                 self._step()
         except model.ModelError as e:
             raise self._error(str(e))
@@ -128,7 +137,7 @@ class Decoder:
             if self._left or used < self._held:
                 raise self._error("segment goes on behind its output")
             self._head = True
-        elif final:
+        elif final and not self.waits:
             raise self._error("segment ends early")
         inp[: self._held - used] = inp[used : self._held]
         self._held -= used

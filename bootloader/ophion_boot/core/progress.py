@@ -3,6 +3,7 @@
 import struct
 
 _CELL = "upload"
+_PLACE = "patch"
 
 
 class Progress:
@@ -25,17 +26,20 @@ class Progress:
         if not sha:
             self._number = -1
             return
-        key = _key(number, size, sha)
-        for _ in range(2):
-            try:
-                if self._cells.load(_CELL) != key:
-                    self._cells.store(_CELL, key)
-                return
-            except ValueError:
-                self._make_room()
-            except OSError:
-                break
-        self._number = -1
+        if not self._store(_CELL, _key(number, size, sha)):
+            self._number = -1
+
+    def keep(self, sha: bytes, place: tuple) -> None:
+        """A patch (`sha` is its SHA-256) goes on at `place`: (byte of the patch, byte of the image)."""
+        self._store(_PLACE, sha + struct.pack("<II", *place))
+
+    def place(self, sha: bytes) -> tuple:
+        """What was kept last of this patch; (0, 0) when nothing was."""
+        try:
+            data = self._cells.load(_PLACE)
+        except OSError:
+            return 0, 0
+        return struct.unpack("<II", data[-8:]) if data and data[:-8] == sha else (0, 0)
 
     def find(self, number: int, size: int, sha: bytes) -> int:
         """How many bytes of this file are in flash for certain; 0 when nothing is known of it."""
@@ -56,6 +60,19 @@ class Progress:
         except OSError:
             return False
         return data is not None and data[0] == number and at < struct.unpack("<I", data[1:5])[0]
+
+    def _store(self, name: str, data: bytes) -> bool:
+        """False when the memory does not take it."""
+        for _ in range(2):
+            try:
+                if self._cells.load(name) != data:
+                    self._cells.store(name, data)
+                return True
+            except ValueError:
+                self._make_room()
+            except OSError:
+                break
+        return False
 
     def mark(self, number: int, at: int) -> None:
         """`at` bytes of the file are in flash. Nothing happens when another image number began meanwhile."""

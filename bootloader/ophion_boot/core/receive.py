@@ -16,7 +16,6 @@ from ophion_boot.fmt.image import Header, area_size
 from ophion_boot.fmt.quick import copy
 
 _HEADER_BYTES = const(32)
-_SHA_BYTES = const(32)
 # Units of this many bytes and more are programmed once; smaller ones again, with the same bytes and more.
 _ONCE = const(16)
 # After this many bytes more in flash the progress is kept, so that a reset costs no more than these.
@@ -43,8 +42,8 @@ class Upload:
     """Writes to where `strategy` stages an update; `buf` (a sector) is lent while a chunk is taken.
 
     `verifier` is asked what header and TLVs say of image `number`; None: nobody is, until it is wanted.
-    With `progress` an upload goes on after a reset. Chunks in the middle allocate nothing. `done`: that
-    chunk was the last of an image.
+    With `progress` an upload goes on after a reset. `magic` is what payloads begin with, empty for anything.
+    Chunks in the middle allocate nothing. `done`: that chunk was the last of an image.
     """
 
     def __init__(  # type: ignore[no-untyped-def]
@@ -54,7 +53,9 @@ class Upload:
         verifier: Verifier | None = None,
         number: int = 0,
         progress: Progress | None = None,
+        magic: bytes = b"",
     ) -> None:
+        self._magic = magic
         self._strategy = strategy
         self._verifier = verifier
         self._number = number
@@ -96,9 +97,9 @@ class Upload:
     ) -> dict:
         """Take one chunk; returns the response map {"off"} or, at the end, {"off", "match"}.
 
-        `offset`, `size` in bytes; `sha` is SHA-256 of the whole file, or empty. The map is valid until the
-        next call. Raises UploadError, StrategyError when the slot is not free, OSError from the flash,
-        AreaError when the image does not fit where it has to lie.
+        `offset`, `size` in bytes; `sha` is SHA-256 of the whole file, its first bytes, or empty. The map is
+        valid until the next call. Raises UploadError, StrategyError when the slot is not free, OSError from
+        the flash, AreaError when the image does not fit where it has to lie.
         """
         if offset == 0 and size is not None:
             self._start(size, bytes(sha), data)
@@ -157,7 +158,7 @@ class Upload:
 
     def _start(self, size: int, sha: bytes, data: bytes | memoryview) -> None:
         """Begin, or go on with the same file: what the first chunk shows is checked in either case."""
-        header = self._check(size, sha, data)
+        header = self._check(size, data)
         self._strategy.check_upload()
         if self._size == size and sha and self._sha == sha:
             return
@@ -204,10 +205,8 @@ class Upload:
         self._area.read(0, self._buf[:count])
         return self._buf[:count] == memoryview(data)[:count]
 
-    def _check(self, size: int, sha: bytes, data: bytes | memoryview) -> Header:
+    def _check(self, size: int, data: bytes | memoryview) -> Header:
         """The header, when nothing in it or beside it rules the image out."""
-        if len(sha) not in (0, _SHA_BYTES):
-            raise UploadError(_INVALID_HASH, "sha is %d bytes, not 32" % len(sha))
         if len(data) < _HEADER_BYTES:
             raise UploadError(_INVALID_LENGTH, "the first chunk has %d bytes, less than a header" % len(data))
         try:
@@ -218,6 +217,7 @@ class Upload:
             raise UploadError(
                 _INVALID_HEADER, "header says %d bytes and TLVs, the upload %d" % (header.signed_size, size)
             )
+        self._check_kind(header, data)
         # A file may be larger, when it is padded (imgtool --pad); its image may not.
         self._check_size(header.signed_size + 4)
         if header.key_size and not self._strategy.takes_encrypted:
@@ -231,6 +231,14 @@ class Upload:
             except VerifyError as e:
                 raise UploadError(_TOO_OLD if e.old else _INVALID_HEADER, str(e))
         return header
+
+    def _check_kind(self, header: Header, data: bytes | memoryview) -> None:
+        """Refuse an image for another component; only what the first chunk shows."""
+        if header.key_size:
+            return  # what can be seen is encrypted
+        shown = bytes(data[header.hdr_size : header.hdr_size + len(self._magic)])
+        if not self._magic.startswith(shown):
+            raise UploadError(_INVALID_HEADER, "the payload is not what this image number takes")
 
     def _check_size(self, size: int) -> None:
         limit = self._strategy.max_image_size
@@ -329,7 +337,7 @@ class Upload:
         if sha and self._room == size:
             found = hashlib.sha256()
             hash_into(found, self._area, size, self._buf)
-            answer["match"] = found.digest() == sha
+            answer["match"] = found.digest().startswith(sha)
         if not answer.get("match", True):
             self.forget()
             return answer

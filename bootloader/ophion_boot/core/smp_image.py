@@ -26,13 +26,11 @@ _INVALID_HASH = const(24)
 _TOO_OLD = const(27)
 _ALREADY_PENDING = const(28)
 _TEST_ACTIVE = const(33)
-_V1 = {8: 5, 9: 6, 14: 3, 20: 3, 21: 3, 22: 3, 23: 3, 24: 3, 27: 6, 28: 6, 30: 3, 31: 3, 33: 6}
+_V1 = {3: 5, 8: 5, 9: 6, 14: 3, 15: 2, 20: 3, 21: 3, 22: 3, 23: 3, 24: 3, 27: 6, 28: 6, 30: 3, 31: 3, 33: 6}
 # A client of a one-image device may name its only image 0, or 1 for "the second slot" (smpmgr --slot 1).
 _ALIAS = const(1)
 _BYTES = (bytes, bytearray, memoryview)
-# Header flags under which the payload's first bytes say nothing; the second is the flags' second byte.
-_ENCRYPTED = const(0x0C)
-_COMPRESSED = const(0x0E)
+_SHA_BYTES = const(32)
 
 
 def refusal(rc: int, reason: str) -> SmpError:
@@ -44,8 +42,7 @@ class Component:
     """One image number: its `strategy` (or Runtime) and its `upload`.
 
     `running` is False for an application in recovery, `waits` True for one that the next boot runs all the
-    same. `magic` is what its payloads begin with, empty for anything. `version` is what runs, where its slot
-    does not say so.
+    same. `version` is what runs, where its slot does not say so.
     """
 
     def __init__(  # type: ignore[no-untyped-def]
@@ -53,7 +50,6 @@ class Component:
         strategy,
         upload: Upload,
         running: bool,
-        magic: bytes = b"",
         version: str = "",
         waits: bool = False,
     ) -> None:
@@ -61,7 +57,6 @@ class Component:
         self.upload = upload
         self.running = running
         self.waits = waits and not running
-        self.magic = magic
         self.version = version
 
 
@@ -73,15 +68,15 @@ class ImageGroup:
     """
 
     def __init__(self, components: list[Component], verifier: Verifier, confirm) -> None:  # type: ignore[no-untyped-def]
-        self._components = components
+        self.components = components
         self._verifier = verifier
         self._confirm = confirm
         self._sending = components[0]
         self.uploads = 0
         self.uploaded: Component | None = None
 
-    def handle(self, request: Request, args: dict) -> dict:
-        """Answer one request of this group; raises SmpError."""
+    def handle(self, request: Request, args: dict) -> dict | None:
+        """Answer one request of this group; raises SmpError. None: once more, see `take`."""
         command = request.command
         if command == _STATE:
             return self._set_state(args) if request.write else self.state()
@@ -95,7 +90,7 @@ class ImageGroup:
 
     def idle(self) -> bool:
         """Erase a sector ahead; False when there is nothing to do."""
-        for component in self._components:  # noqa: SIM110  any() would allocate, at every poll
+        for component in self.components:  # noqa: SIM110  any() would allocate, at every poll
             if component.upload.ahead():
                 return True
         return False
@@ -109,22 +104,12 @@ class ImageGroup:
     def state(self) -> dict:
         """The image list: flags say what the next boot does (Zephyr img_mgmt_state.c)."""
         images = []
-        for number in range(len(self._components)):
-            for entry in self._slots(self._components[number]):
-                if len(self._components) > 1:
+        for number in range(len(self.components)):
+            for entry in self._slots(self.components[number]):
+                if len(self.components) > 1:
                     entry["image"] = number
                 images.append(entry)
         return {"images": images, "splitStatus": 0}
-
-    def bases(self) -> list[dict]:
-        """What a delta can be made against: the active image of each component, as it is listed."""
-        found = []
-        for number in range(len(self._components)):
-            strategy = self._components[number].strategy
-            entry = self._describe(strategy, strategy.active(), 0)
-            if entry:
-                found.append({"image": number, "version": entry["version"], "hash": entry["hash"]})
-        return found
 
     def _slots(self, component: Component) -> list[dict]:
         """The entries of one component: what runs, and the other image unless it is just being sent."""
@@ -168,7 +153,7 @@ class ImageGroup:
                 raise refusal(_INVALID_HASH, "a test needs the hash of an image")
             self._confirm_running()
             return self.state()
-        for component in self._components:
+        for component in self.components:
             found = [entry["slot"] for entry in self._slots(component) if entry.get("hash") == bytes(wanted)]
             if found:
                 # In recovery the same image may lie in both: the one that was just sent repairs the other.
@@ -182,7 +167,7 @@ class ImageGroup:
             self._request_active(component, confirm)
             return
         self._check(component, strategy.other())
-        for other in self._components:
+        for other in self.components:
             if other is not component and other.strategy.on_trial():
                 raise refusal(_ALREADY_PENDING, "another image of this device is on trial: confirm it first")
         try:
@@ -205,7 +190,7 @@ class ImageGroup:
 
     def _check(self, component: Component, area: Area) -> None:
         """Refuse what does not verify in `area`."""
-        number = self._components.index(component)
+        number = self.components.index(component)
         try:
             self._verifier.verify(area, component.strategy.max_image_size, number)
         except VerifyError as e:
@@ -214,24 +199,27 @@ class ImageGroup:
             raise refusal(_INVALID_HASH, str(e))
 
     def _confirm_running(self) -> None:
-        if not self._components[0].running:
+        if not self.components[0].running:
             raise refusal(_HASH_NOT_FOUND, "no image runs: this is recovery")
         self._confirm("by the host")
 
-    def _take_chunk(self, args: dict) -> dict:
+    def _take_chunk(self, args: dict) -> dict | None:
         offset = argument(args, "off", int, required=True)
         if "image" in args or offset == 0:
             self._sending = self._component(argument(args, "image", int, 0))
         # Clients name the image in the first chunk only (SMP image upload).
-        component = self._sending
         self.uploaded = None
         data = argument(args, "data", _BYTES, b"")
-        if offset == 0:
-            _check_kind(component, data)
-        return self._put(offset, data, argument(args, "len", int), argument(args, "sha", _BYTES, b""))
+        sha = argument(args, "sha", _BYTES, b"")
+        if len(sha) not in (0, _SHA_BYTES):
+            raise refusal(_INVALID_HASH, "sha is %d bytes, not 32" % len(sha))
+        return self._put(offset, data, argument(args, "len", int), sha)
 
-    def take(self, offset: int, data: bytes | memoryview) -> dict:
-        """Answer a chunk that is not the first one and says nothing else; what it raises is for `refused`."""
+    def take(self, offset: int, data: bytes | memoryview) -> dict | None:
+        """Answer a chunk that is not the first one and says nothing else; what it raises is for `refused`.
+
+        None: there is more to do, and the same chunk is to be taken once more.
+        """
         upload = self._sending.upload
         answer = upload.more(offset, data)
         if upload.done:
@@ -250,7 +238,9 @@ class ImageGroup:
             self.uploads += 1
             self.uploaded = self._sending
 
-    def _put(self, offset: int, data: bytes | memoryview, size: int | None, sha: bytes | memoryview) -> dict:
+    def _put(
+        self, offset: int, data: bytes | memoryview, size: int | None, sha: bytes | memoryview
+    ) -> dict | None:
         upload = self._sending.upload
         try:
             answer = upload.chunk(offset, data, size, sha)
@@ -265,9 +255,9 @@ class ImageGroup:
     def _erase(self, args: dict) -> dict:
         slot = argument(args, "slot", int, 1)
         # Slots are counted through all images: 0 and 1 are image 0's, 2 and 3 image 1's.
-        if slot % 2 == 0 or slot // 2 >= len(self._components):
+        if slot % 2 == 0 or slot // 2 >= len(self.components):
             raise refusal(_INVALID_SLOT, "slot %d is not a free one" % slot)
-        component = self._components[slot // 2]
+        component = self.components[slot // 2]
         if component.strategy.facts().on_trial:
             raise refusal(_NO_FREE_SLOT, "the running image is on trial: the other slot holds the way back")
         if slot == 1 and component.strategy.interrupted():
@@ -280,18 +270,18 @@ class ImageGroup:
 
     def _slot_info(self) -> dict:
         images = []
-        for number in range(len(self._components)):
-            size = self._components[number].strategy.max_image_size
+        for number in range(len(self.components)):
+            size = self.components[number].strategy.max_image_size
             slots = [{"slot": 0, "size": size}, {"slot": 1, "size": size, "upload_image_id": number}]
             images.append({"image": number, "slots": slots, "max_image_size": size})
         return {"images": images}
 
     def _component(self, number: int) -> Component:
-        if number == _ALIAS and len(self._components) == 1:
+        if number == _ALIAS and len(self.components) == 1:
             number = 0
-        if number >= len(self._components):
+        if number >= len(self.components):
             raise refusal(_INVALID_SLOT, "image %d is not on this device" % number)
-        return self._components[number]
+        return self.components[number]
 
 
 def _entry(slot: int, version: str) -> dict:
@@ -304,13 +294,3 @@ def _entry(slot: int, version: str) -> dict:
         "active": False,
         "permanent": False,
     }
-
-
-def _check_kind(component: Component, data: bytes | memoryview) -> None:
-    """Refuse an image for another component; only what the first chunk shows."""
-    if not component.magic or len(data) < 20 or data[16] & _ENCRYPTED or data[17] & _COMPRESSED:
-        return
-    start = data[8] | data[9] << 8  # hdr_size
-    shown = bytes(data[start : start + len(component.magic)])
-    if shown and not component.magic.startswith(shown):
-        raise refusal(_INVALID_HEADER, "the payload is not what this image number takes")

@@ -81,7 +81,9 @@ class Session:
 
     def handle(self, data: bytes | memoryview, link: object = None) -> bytes | memoryview | None:
         """The response to the request `data` (memoryview of one whole packet), or None for bytes
-        that are not a request and have no sender to answer. It is valid until the next call.
+        that are not a request and have no sender to answer. It is valid until the next call. Empty bytes:
+        there is more to do; this request is handed in once more, before any other of this road, and what
+        else the road has to do between.
 
         `link` is what the road calls its peer, by a name that no other road of the device uses. A road
         that has an end of its links tells `closed`.
@@ -100,7 +102,8 @@ class Session:
         if request.length != len(data) - HEADER_BYTES:
             return None
         self._count(request.group << 8 | request.command)
-        return self._encoded(request, self._answer(request, data[HEADER_BYTES:], link))
+        answer = self._answer(request, data[HEADER_BYTES:], link)
+        return self._again() if answer is None else self._encoded(request, answer)
 
     def _take(self, packet: bytes | memoryview, link: object) -> bytes | memoryview:
         """The response to the chunk that was found in `packet`, which is not the first of an upload."""
@@ -114,6 +117,8 @@ class Session:
             return self._sorry(packet, e)
         except (OSError, ValueError) as e:
             return self._sorry(packet, self._groups[_IMAGE].refused(e))
+        if answer is None:
+            return self._again()
         if len(answer) == 1 and "off" in answer:
             return self._offset.fill(packet, answer["off"])
         self._request.parse(packet)
@@ -122,6 +127,10 @@ class Session:
     def _sorry(self, packet: bytes | memoryview, error: Exception) -> bytes:
         self._request.parse(packet)
         return self._encoded(self._request, self._failed(self._request, error))
+
+    def _again(self) -> bytes:
+        self.requests -= 1
+        return b""
 
     def _count(self, code: int) -> None:
         self.requests += 1
@@ -143,7 +152,7 @@ class Session:
         """True when the road should end `link`."""
         return self.access is not None and self.access.unwelcome(link)
 
-    def _answer(self, request: Request, payload: bytes | memoryview, link: object) -> dict:
+    def _answer(self, request: Request, payload: bytes | memoryview, link: object) -> dict | None:
         access = self.access
         try:
             if access:
@@ -154,7 +163,8 @@ class Session:
             group = self._groups.get(request.group)
             if group is None:
                 raise not_supported(request)
-            return group.handle(request, args)
+            answer: dict | None = group.handle(request, args)
+            return answer
         except (SmpError, OSError, ValueError) as e:
             return self._failed(request, e)
 

@@ -187,8 +187,9 @@ class BleServer:
             if central == self.connections:
                 response = self._session.handle(request, self._connection)
         finally:
-            self._inbox.release()
-        if response is not None and self.connected() and central == self.connections:
+            if response != b"":  # else it is handed in once more
+                self._inbox.release()
+        if response and self.connected() and central == self.connections:
             self._out = response
             self._out_at = 0
             self._send()

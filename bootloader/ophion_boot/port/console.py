@@ -42,8 +42,8 @@ class ConsoleServer(Wire):
 
     def poll(self) -> None:
         """Do what is due: read what has come, answer whole requests, reset. Never waits."""
-        count = 0
-        while count < _BYTES_A_POLL and self._poll.poll(0):
+        count = 1 if self._go_on() else 0
+        while not self._held and count < _BYTES_A_POLL and self._poll.poll(0):
             self._source.readinto(self._byte)
             self._take(self._byte[0])
             count += 1

@@ -56,7 +56,7 @@ class UdpServer(Wire):
     def busy(self) -> bool:
         """True for a second after each datagram: more will come, and no event tells."""
         quiet_ms = time.ticks_diff(time.ticks_ms(), self._heard_ms)
-        return self._reset_at is not None or 0 <= quiet_ms < _BUSY_MS
+        return self._reset_at is not None or self._held is not None or 0 <= quiet_ms < _BUSY_MS
 
     def reachable(self) -> bool:
         """True when there is a socket."""
@@ -68,6 +68,9 @@ class UdpServer(Wire):
             self.start()
         heard = False
         for _ in range(_A_POLL):
+            if self._go_on():
+                heard = True
+                break
             packet = self._receive()
             if not packet:
                 break

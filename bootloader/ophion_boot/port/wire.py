@@ -29,6 +29,7 @@ class Wire:
         self._restart = restart
         self._reset_at: int | None = None
         self._reset_mode = 0
+        self._held: tuple | None = None
         self.connections = 0
 
     def connected(self) -> bool:
@@ -61,9 +62,18 @@ class Wire:
     def _answer(self, packet: bytes | memoryview, link: object = None) -> None:
         """Answer one whole request of the peer `link`; a wire has only one."""
         self.connections += 1
-        response = self._session.handle(packet, link or self)
-        if response is not None:
-            self._send(response)
+        self._held = packet, link or self
+        self._go_on()
+
+    def _go_on(self) -> bool:
+        """Hand the request in that has no answer yet; True while there is one. Nothing is read meanwhile."""
+        if self._held:
+            response = self._session.handle(*self._held)
+            if response != b"":
+                self._held = None
+            if response:
+                self._send(response)
+        return self._held is not None
 
     def _send(self, response: bytes | memoryview) -> None:
         """Send one whole response."""

@@ -61,6 +61,7 @@ def device_module(
         "trust_cache": layout.trust_cache,
         "tables": _tables(layout, keys, roots),
         "encryption": layout.encryption,
+        "delta": layout.delta,
         "enc_keys": list(enc_keys),
     }
     lines = "".join(f"    {key!r}: {value!r},\n" for key, value in values.items())

@@ -48,11 +48,21 @@ _SERVERS = {"unix": "port.ble", "qemu": "port.console", "esp32": "port.ble", "st
 _GROUPS = {"os": "core.smp_clock", "stat": "core.smp_stat", "settings": "core.smp_settings"}
 _UDP = "port.udp"
 _ROADS = "port.roads"
+_DELTA = "core.patching"
 _FRAMINGS = {"console": "port.console", "raw": "port.raw"}
 _ACCESS = {"open": (), "paired": ("core.access", "core.bonds", "port.pairing"), "token": ("core.access",)}
 # What starts with the service, and not with the device.
 _SERVED = frozenset(
-    {"service", _UDP, _ROADS, *_SERVERS.values(), *_GROUPS.values(), *_FRAMINGS.values(), *_ACCESS["paired"]}
+    {
+        "service",
+        _UDP,
+        _ROADS,
+        _DELTA,
+        *_SERVERS.values(),
+        *_GROUPS.values(),
+        *_FRAMINGS.values(),
+        *_ACCESS["paired"],
+    }
 )
 # What `main` imports later, and starts with the device though the service uses it, too.
 _EARLY = "core.settings"
@@ -61,6 +71,7 @@ _WITHOUT_VIPER = (
     "crypto.aes_ctr_plain",
     "crypto.edwards",
     "crypto.montgomery",
+    "core.delta_plain",
     "crypto.sha512_plain",
     "fmt.lines_plain",
     "fmt.quick_plain",
@@ -145,6 +156,8 @@ def _served(layout: Layout) -> Iterator[str]:
         yield _FRAMINGS[layout.serial.framing]
     if layout.udp or layout.serial:
         yield _ROADS
+    if layout.delta:
+        yield _DELTA
     yield from _ACCESS[layout.access.mode]
 
 

@@ -129,6 +129,7 @@ class Layout:
     table_at: int = 0x8000
     flash_encrypted: bool = False
     secure_boot: bool = False
+    delta: bool = True
     nvs_encrypted: bool = False
 
     @property
@@ -228,6 +229,7 @@ def _layout(table: Mapping[str, Any]) -> Layout:
         table_at=_number(flash, "flash.table_at") if "table_at" in flash else 0x8000,
         flash_encrypted=_flag(flash, "flash.encrypted", False),
         secure_boot=_flag(board, "board.secure_boot", False),
+        delta=_flag(update, "update.delta", True),
         nvs_encrypted=_flag(flash, "flash.nvs_encrypted", False),
     )
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
@@ -69,6 +69,20 @@ def push_image(
     key: SigningKey = None,
     passphrase_file: PassphraseFile = None,
     at_once: AtOnce = 4,
+    base: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--base",
+            metavar="OLD",
+            help="Image that the device may run, or a folder of them: sends a delta.",
+        ),
+    ] = None,
+    compress: Annotated[
+        bool, typer.Option("--compress", help="Send the image compressed, if that is the smallest.")
+    ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Tell in which forms it could be sent, and how large each is.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Upload an image, have it tried, wait until it runs and is confirmed.
@@ -78,6 +92,7 @@ def push_image(
     """
     from ophion.cli.push_many import push_on_save, push_to_many
     from ophion.cli.push_source import source_of
+    from ophion.package import load_images
     from ophion.push import PushOptions, push
 
     aim = target()
@@ -89,6 +104,9 @@ def push_image(
         wait_s=wait,
         connect_s=aim.timeout_s,
         access=aim.access,
+        bases=[one for path in base or [] for one in load_images(path)],
+        compress=compress,
+        explain=explain,
     )
     source = source_of(image or [], key, passphrase_file, watch)
     if watch:
@@ -100,7 +118,7 @@ def push_image(
     if len(devices) > 1:
         push_to_many(loaded, options, at_once, as_json)
     else:
-        _follow(lambda: push(loaded, aim.one, options), as_json)
+        _follow(lambda: push(loaded, aim.one, options), as_json, explain)
 
 
 def rollback(
@@ -116,9 +134,9 @@ def rollback(
     _follow(lambda: roll_back(aim.one, options), as_json)
 
 
-def _follow(start: Callable[[], AsyncGenerator[Event, None]], as_json: bool) -> None:
+def _follow(start: Callable[[], AsyncGenerator[Event, None]], as_json: bool, explain: bool = False) -> None:
     """Show the events of a push to one device."""
-    view = _view(as_json)
+    view = _view(as_json, explain)
 
     async def work() -> None:
         async with aclosing(start()) as events:
@@ -137,10 +155,10 @@ class _View(Protocol):
     def close(self) -> None: ...
 
 
-def _view(as_json: bool) -> _View:
+def _view(as_json: bool, explain: bool) -> _View:
     if as_json:
         return _JsonView()
-    return _BarView() if sys.stdout.isatty() else _LineView()
+    return _BarView(explain) if sys.stdout.isatty() else _LineView(explain)
 
 
 class _JsonView:
@@ -154,8 +172,11 @@ class _JsonView:
 class _LineView:
     """For pipes and logs: one line per step, none for progress."""
 
+    def __init__(self, explain: bool) -> None:
+        self._explain = explain
+
     def take(self, event: Event) -> None:
-        line = describe_event(event)
+        line = describe_event(event, self._explain)
         if line:
             typer.echo(line)
             sys.stdout.flush()
@@ -167,9 +188,10 @@ class _LineView:
 class _BarView:
     """For a terminal: the same lines, and a bar with rate and time left while bytes go over."""
 
-    def __init__(self) -> None:
+    def __init__(self, explain: bool) -> None:
         from ophion.cli.bars import upload_bars
 
+        self._explain = explain
         self._bar = upload_bars("uploading")
         self._task = self._bar.add_task("upload", visible=False)
         self._bar.start()
@@ -183,19 +205,22 @@ class _BarView:
             # However fast it was: the last of it is seen.
             self._bar.refresh()
             self._bar.update(self._task, visible=False)
-        self._bar.console.print(describe_event(event), markup=False, highlight=False)
+        self._bar.console.print(describe_event(event, self._explain), markup=False, highlight=False)
 
     def close(self) -> None:
         self._bar.stop()
 
 
-def describe_event(event: Event) -> str:
-    """One line for people; "" for an event that only a bar shows."""
+def describe_event(event: Event, explain: bool = False) -> str:
+    """One line for people; "" for an event that only a bar shows. `explain` adds one for each form."""
     value = event.to_json()
+    if event.kind == "chosen":
+        return clean("\n".join(_chosen(value, explain)))
     value["mtu_text"] = f"MTU {value['mtu']}, " if value.get("mtu") else ""
     value["what"] = "runtime " if value.get("image") else ""
     lines = {
         "connected": "connected to {device}, {mtu_text}requests of up to {buf_size} bytes",
+        "patched": "{what}version {version} made of the patch: {report}",
         "resumed": "{what}{offset} of {total} bytes are there already, the upload goes on",
         "uploading": "",
         "uploaded": "uploaded {what}{sent} of {total} bytes in {seconds:.1f} s",
@@ -206,3 +231,20 @@ def describe_event(event: Event) -> str:
         "confirmed": "{what}version {version} is confirmed ({by})",
     }
     return clean(lines[event.kind].format(**value))
+
+
+def _chosen(value: dict[str, Any], explain: bool) -> list[str]:
+    """In which form an image is sent, and (with `explain`) what there was to choose from."""
+    what = "runtime: " if value["image"] else ""
+    lines = [f"{what}sending the {value['form']} image, {value['size']} bytes"]
+    if value["form"] != "full":
+        percent = 100 * value["size"] / value["total"]
+        name = "delta" if value["form"] == "delta" else f"{value['form']} image"
+        lines = [f"{what}sending a {name} of {value['size']} bytes, {percent:.1f} % of the image"]
+    if explain:
+        for one in value["possibilities"]:
+            size = "-" if one["size"] is None else str(one["size"])
+            lines.append(f"  {one['form']:<12}{size:>9}  {one['reason']}".rstrip())
+    elif value["reason"]:
+        lines[0] += f" ({value['reason']})"
+    return lines

@@ -8,7 +8,7 @@ describe(image)
 from ophion.package.content import Content, load_content
 from ophion.package.description import describe, tlv_meaning
 from ophion.package.differences import compare
-from ophion.package.image import RUNTIME, ImageFile, Tlv, load_image, parse_image, verify_image
+from ophion.package.image import RUNTIME, ImageFile, Tlv, load_image, load_images, parse_image, verify_image
 from ophion.package.mpy import mpy_parts
 from ophion.package.romfs import RomFile, list_romfs
 from ophion.package.space import sizes, slot_use
@@ -24,6 +24,7 @@ __all__ = [
     "list_romfs",
     "load_content",
     "load_image",
+    "load_images",
     "mpy_parts",
     "parse_image",
     "sizes",

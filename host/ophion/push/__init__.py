@@ -15,10 +15,12 @@ import logging
 from ophion.push.access import Access
 from ophion.push.discovery import Found, scan
 from ophion.push.events import (
+    Chosen,
     Confirmed,
     Connected,
     Event,
     Marked,
+    Patched,
     Reconnecting,
     Resetting,
     Resumed,
@@ -38,6 +40,7 @@ if logging.getLogger("smpclient").level == logging.NOTSET:
 
 __all__ = [
     "Access",
+    "Chosen",
     "Confirmed",
     "Connected",
     "Event",
@@ -45,6 +48,7 @@ __all__ = [
     "Link",
     "Marked",
     "Outcome",
+    "Patched",
     "PushOptions",
     "Reconnecting",
     "Resetting",

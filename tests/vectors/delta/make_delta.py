@@ -1,4 +1,4 @@
-"""Makes the patches of this folder from its two images, and with `--images OLD NEW` the images.
+"""Makes the patches of this folder from its two images and ../images, with `--images OLD NEW` the images.
 
 Run from the repository root: `.venv/bin/python tests/vectors/delta/make_delta.py`. The images are ROMFSs of
 the files of `bootloader/ophion_boot/core` that begin with s, compiled, as they were at the commits 0a80aa2
@@ -6,8 +6,10 @@ and 6cb4d37 of this repository. The patches only change when the encoder does; o
 as the format does.
 """
 
+import struct
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from ophion.build.mpy import compile_module, find_compiler
@@ -15,6 +17,7 @@ from ophion.build.romfs import pack_romfs
 from ophion.delta.patch import make_patch
 
 HERE = Path(__file__).parent
+IMAGES = HERE.parent / "images"
 FOLDER = "bootloader/ophion_boot/core"
 
 
@@ -36,6 +39,16 @@ def image(commit: str) -> bytes:
     return pack_romfs(files)
 
 
+def bad(old: bytes) -> Iterator[tuple[str, bytes]]:
+    """Images that are refused for what their first bytes say, and one for its TLVs."""
+    yield "bad-magic", b"\0" + old[1:]
+    # A header of 64 bytes that says security counter 6 (SPEC.md 8.2), whatever lies behind it.
+    head = struct.pack("<IIHHIIBBHII", 0x96F3B83D, 0, 64, 0, len(old) - 32, 0, 1, 0, 0, 0, 0)
+    claims = struct.pack("<HHHHI", 0x690A, 12, 0x50, 4, 6)
+    yield "bad-counter", (head + claims).ljust(64, b"\xff") + old[32:] + struct.pack("<HH", 0x6907, 4)
+    yield "bad-tlvs", old[:-40]
+
+
 def main() -> None:
     if "--images" in sys.argv:
         for name, commit in zip(("old", "new"), sys.argv[2:4], strict=True):
@@ -45,6 +58,14 @@ def main() -> None:
     (HERE / "small.patch").write_bytes(make_patch(old, new, small=True))
     # Segments far shorter than usual, to have several.
     (HERE / "segments.patch").write_bytes(make_patch(old, new, segment_bytes=512))
+    # Between signed images: what a device is sent.
+    for old_name, name, size in (("d1", "d2", 700), ("d1", "d3", 150), ("rd1", "rd3", 100)):
+        old, new = ((IMAGES / f"{name}.bin").read_bytes() for name in (old_name, name))
+        (HERE / f"{name}.patch").write_bytes(make_patch(old, new, segment_bytes=size))
+    old = (IMAGES / "d1.bin").read_bytes()
+    for name, new in bad(old):
+        (HERE / f"{name}.patch").write_bytes(make_patch(old, new))
+    (HERE / "d3-alone.patch").write_bytes(make_patch(b"", (IMAGES / "d3.bin").read_bytes()))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pathlib import Path
 from ophion.build.espimage import app_image
 
 HERE = Path(__file__).parent
+DELTA = HERE.parent / "delta"
 KEY = HERE.parent / "mcuboot" / "key-ed25519.pem"
 OVERHEAD = 32 + 4 + 36 + 36 + 68  # header, TLV info, digest, key hash, signature
 # name: (version, bytes of the whole image); sectors are 4096 bytes.
@@ -37,6 +38,8 @@ ENCRYPTED = {
     "six": ("key-enc-p256", 256, 0),
     "full": ("key-x25519", 128, 96),
 }
+# Images that are alike, for patches: name: (version, the payload, cut to whole units of 32).
+ALIKE = {"d1": ("1.0.0", "old.bin"), "d2": ("2.0.0", "new.bin")}
 APPS = {"needs11": ("8.0.0", 5000), "needs12": ("9.0.0", 700)}
 
 
@@ -53,6 +56,15 @@ def main() -> None:
             payload = random.Random(name).randbytes(size - OVERHEAD)
             encrypt = ["-E", KEY.with_name(f"{key}-pub.pem"), "--encrypt-keylen", str(bits)]
             sign(f"enc-{name}", version, payload[: len(payload) - less], encrypt)
+    for name, (version, payload) in ALIKE.items():
+        content = (DELTA / payload).read_bytes()
+        sign(name, version, content[: len(content) // 32 * 32])
+    # A little in each sector: patches that are soon decoded.
+    content = (DELTA / "old.bin").read_bytes()
+    pieces = [content[at : at + 3800] + random.Random(at).randbytes(72) for at in range(0, 15200, 3800)]
+    sign("d3", "3.0.0", b"".join(pieces) + content[:3808])
+    sign("rd1", "1.0.0", app_image([(0x3C000020, content[:9000])]))
+    sign("rd3", "1.3.0", app_image([(0x3C000020, b"".join(pieces)[:11000])]))
     for name, (version, size) in RUNTIMES.items():
         sign(name, version, app_image([(0x3C000020, random.Random(name).randbytes(size))]))
 
