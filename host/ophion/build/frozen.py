@@ -41,7 +41,7 @@ _SERVERS = {"unix": "port.ble", "qemu": "port.console", "esp32": "port.ble"}
 _GROUPS = {"os": "core.smp_clock", "stat": "core.smp_stat", "settings": "core.smp_settings"}
 _UDP = "port.udp"
 _ROADS = "port.roads"
-_DELTA = "core.patching"
+_DELTA = ("core.patching", "core.delta_packed")
 _FRAMINGS = {"console": "port.console", "raw": "port.raw"}
 _ACCESS = {"open": (), "paired": ("core.access", "core.bonds", "port.pairing"), "token": ("core.access",)}
 # What starts with the service, and not with the device.
@@ -50,7 +50,7 @@ _SERVED = frozenset(
         "service",
         _UDP,
         _ROADS,
-        _DELTA,
+        *_DELTA,
         *_SERVERS.values(),
         *_GROUPS.values(),
         *_FRAMINGS.values(),
@@ -69,6 +69,8 @@ _WITHOUT_VIPER = (
     "fmt.lines_plain",
     "fmt.quick_plain",
 )
+# CPython's; firmware has these modules itself.
+_NOT_FIRMWARE = ("core.deflate_plain",)
 
 
 def frozen_files(
@@ -96,7 +98,7 @@ def frozen_files(
     parts = _parts(layout, algorithms | set(layout.signatures), enc_keys)
     # What sha512 falls back on is imported when it is called.
     more = ["crypto.sha512_plain"] if plain else []
-    left_out = set() if plain else {_path(name) for name in _WITHOUT_VIPER}
+    left_out = {_path(name) for name in (*_NOT_FIRMWARE, *(() if plain else _WITHOUT_VIPER))}
     names = _closure(files, [*parts, *more], left_out)
     kept = {path: data for path, data in files.items() if path in names or path in _START}
     return {**kept, LAYOUT_MODULE: module.encode()}
@@ -134,7 +136,7 @@ def _served(layout: Layout) -> Iterator[str]:
     if layout.udp or layout.serial:
         yield _ROADS
     if layout.delta:
-        yield _DELTA
+        yield from _DELTA
     yield from _ACCESS[layout.access.mode]
 
 

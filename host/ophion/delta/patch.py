@@ -11,6 +11,7 @@ from ophion_boot.fmt.delta import HEADER_BYTES, MAGIC, SECTOR, TABLE_BITS, Heade
 
 from ophion.delta.encoder import SEGMENT_BYTES, encode
 from ophion.delta.matching import find_path
+from ophion.delta.packed import pack
 from ophion.errors import PatchError
 from ophion.package import ImageFile
 
@@ -31,7 +32,9 @@ def make_patch(old: bytes, new: bytes, *, small: bool = False, segment_bytes: in
         )
     except FormatError as error:
         raise PatchError(str(error)) from None
-    patch = header.pack() + encode(old, new, find_path(old, new), bits, segment_bytes)
+    patch = header.pack() + (
+        encode(old, new, find_path(old, new), bits, segment_bytes) if old else pack(new, bits)
+    )
     if apply_patch(old, patch) != new:
         raise AssertionError("the patch does not make the new image")
     return patch

@@ -84,7 +84,7 @@ def device(found: list[releases.Pair]) -> bool:
         if len(new) > 160 * 1024 or len(patch) < 200:
             continue  # the rig's ROM is small; patches of nothing show nothing
         assert apply_patch(old, patch) == new
-        cost = on_device.cost(old, patch)
+        cost = on_device.cost(old, new, patch)
         limit = 70_000 * len(new) / 1024 + 2_000 * cost.decisions
         held &= cost.instructions <= limit and cost.live <= on_device.LIVE_LIMIT
         print(
