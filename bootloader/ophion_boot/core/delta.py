@@ -231,7 +231,7 @@ class Decoder:
         target = self._pointer + (-1 - (value >> 1) if value & 1 else 1 + (value >> 1))
         # An image byte comes between two moves, so that this ends.
         if event != _MOVE or self._moved == self._made or not 0 <= target <= self._old_size:
-            raise self._error("event %d, %d" % (event, value))
+            raise self._error("%s of %d" % (("event", "run", "move")[event - 3], value))
         self._moved = self._made
         self._pointer = target
 

@@ -34,5 +34,5 @@ class Packed:
                 gc.collect()
                 self._stream = DeflateIO(self._data, RAW, self._bits)
             return self._stream.readinto(buf)
-        except OSError:
+        except (OSError, EOFError):
             return 0
