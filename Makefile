@@ -44,8 +44,10 @@ qemu: $(STAMP) ## Build MicroPython for QEMU's RISC-V machine, once (tools/qemu)
 	$(PYTHON) tools/qemu build
 
 .PHONY: fuzz
-fuzz: $(STAMP) ## Fuzz the SMP service, and the cryptography against OpenSSL and ecdsa (ARGS="--seconds 600")
+fuzz: $(STAMP) ## Fuzz the SMP service, delta patches, and the cryptography against OpenSSL and ecdsa (ARGS="--seconds 600")
 	$(PYTHON) tools/fuzz/smp_service.py $(ARGS)
+	$(PYTHON) tools/fuzz/delta.py $(ARGS)
+	$(PYTHON) tools/fuzz/delta.py --micropython $(ARGS)
 	$(PYTHON) tools/fuzz/crypto.py $(ARGS)
 
 .PHONY: format
