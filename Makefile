@@ -15,7 +15,7 @@ $(STAMP): pyproject.toml tools/setup.sh
 setup: $(STAMP) ## Make .venv with everything in it (other targets do this when needed)
 
 .PHONY: demo
-demo: $(STAMP) ## Show it all on a simulated device: update, tampering, crash, power cut
+demo: $(STAMP) ## Show it all on a simulated device: update, tampering, crash, power cut, delta
 	.venv/bin/ophion demo
 
 .PHONY: check
@@ -39,9 +39,18 @@ bench: $(STAMP) ## Count the erases of updates, beside MCUboot's, what a boot co
 	$(PYTHON) tools/bench/boot.py
 	$(PYTHON) tools/bench/link
 
+.PHONY: hil
+hil: $(STAMP) ## Run the end-to-end scenarios on a board (KEY=key.pem BLE=NAME PORT=/dev/ttyUSB0; tools/hil)
+	$(PYTHON) tools/hil --key "$(KEY)" --ble "$(BLE)" --port "$(PORT)" $(ARGS)
+
 .PHONY: qemu
 qemu: $(STAMP) ## Build MicroPython for QEMU's RISC-V machine, once (tools/qemu)
 	$(PYTHON) tools/qemu build
+
+.PHONY: docs
+docs: $(STAMP) ## Build the documentation into dist/docs, which needs no network
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet --strict -f host/mkdocs.yml -d $(CURDIR)/dist/docs
+	@echo dist/docs/index.html
 
 .PHONY: fuzz
 fuzz: $(STAMP) ## Fuzz the SMP service, delta patches, and the cryptography against OpenSSL and ecdsa (ARGS="--seconds 600")

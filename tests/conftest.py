@@ -1,11 +1,15 @@
-"""What all tests share: paths for the shared tests, tests that are `async def`, a PKCS#11 token."""
+"""What all tests share: paths for the shared tests, tests that are `async def`, a token, a web server."""
 
 import asyncio
+import hashlib
 import inspect
+import json
 import os
 import shutil
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -78,3 +82,70 @@ class Token:
 def token(tmp_path_factory):
     """One for all tests: SoftHSM reads its configuration once in a process."""
     return Token(tmp_path_factory.mktemp("softhsm"))
+
+
+class Web:
+    """A web server on this computer: `pages` is {path: bytes, or (status, headers, bytes)}.
+
+    `asked` are the paths that were asked for.
+    """
+
+    def __init__(self):
+        self.pages = {}
+        self.asked = []
+        web = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                web.asked.append(self.path)
+                found = web.pages.get(self.path, (404, {}, b"not here"))
+                status, headers, data = (200, {}, found) if isinstance(found, bytes) else found
+                self.send_response(status)
+                for name, value in {"Content-Length": str(len(data)), **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.scheme = "http"
+        self._thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05})
+        self._thread.start()
+
+    @property
+    def url(self):
+        return f"{self.scheme}://localhost:{self.server.server_address[1]}"
+
+    def package(self, name, version, files, needs=(), **more):
+        """Put a package into the index, as micropython.org/pi/v2 has it; `files` is {path: content}."""
+        hashes = []
+        for path, data in files.items():
+            short = hashlib.sha256(data).hexdigest()[:8]
+            self.pages[f"/file/{short[:2]}/{short}"] = data
+            hashes.append([path, short])
+        value = {"v": 1, "version": version, "hashes": hashes, "deps": list(needs), **more}
+        for place in (version, "latest"):
+            self.pages[f"/package/py/{name}/{place}.json"] = json.dumps(value).encode()
+
+    def stop(self):
+        """End it; a second time does nothing."""
+        if not self._thread.is_alive():
+            return
+        self.server.shutdown()
+        self._thread.join()
+        self.server.server_close()
+
+
+@pytest.fixture
+def web(tmp_path, monkeypatch):
+    """A web server, and an empty cache for what is fetched from it."""
+    monkeypatch.setenv("OPHION_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("no_proxy", "localhost")
+    server = Web()
+    try:
+        yield server
+    finally:
+        server.stop()

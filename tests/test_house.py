@@ -53,10 +53,18 @@ MAY_IMPORT = {
     "ophion.delta": ("ophion.delta", "ophion.package", *_HELPERS, *_CORE),
     "ophion.push": (
         "ophion.push",
+        "ophion.delta",
         "ophion.package",
         "ophion.keys",
         *_HELPERS,
         "ophion.sim",
+        "ophion_boot.fmt",
+    ),
+    "ophion.provision": (
+        "ophion.provision",
+        "ophion.build",
+        "ophion.keys",
+        *_HELPERS,
         "ophion_boot.fmt",
     ),
     "ophion.sim": ("ophion.sim", "ophion.build", *_HELPERS),
@@ -185,10 +193,17 @@ def test_the_policy_of_health_in_the_spec_is_the_layouts():
 def test_the_stricter_list_of_the_spec_is_the_tests():
     from test_verify import STRICTER
 
-    section = SPEC.split("### 1.4")[1].split("## 2.")[0]
+    section = SPEC.split("### 1.4")[1].split("### 1.5")[0]
     rows = re.findall(r"^\| (.+?) \| .+ \|$", section, re.M)
     assert rows[0] == "image"
     assert rows[1:] == list(STRICTER)
+
+
+def test_the_romfs_list_of_the_spec_is_the_tests():
+    from romfs_cases import BAD
+
+    section = SPEC.split("### 1.5")[1].split("## 2.")[0].split("| image |")[1]
+    assert re.findall(r"^\| (\w.+?) \| .+ \|$", section, re.M) == [case[0] for case in BAD]
 
 
 def test_spec_numbers_are_the_codes():

@@ -40,7 +40,7 @@ class Device:
         memory = Memory(board.rtc_memory, board.cells, self.log.trim)
         self.sanity = Sanity(memory, layout["health"], time)
         self.buffer = bytearray(layout["sector"])
-        secret = _secret(layout)
+        secret = _secret(board, layout)
         self.verifier = Verifier(_trust(board, layout), self.buffer, secret)
         self.strategy = make(layout["strategy"], board.area, self.buffer, layout["trials"], self.feed, secret)
         self.runtime = _runtime(board, layout)
@@ -133,12 +133,12 @@ def _trust(board, layout: dict) -> Trust:  # type: ignore[no-untyped-def]
     return Trust(layout["keys"], layout["roots"], board.cells, facts, layout["trust_cache"], layout["tables"])
 
 
-def _secret(layout: dict):  # type: ignore[no-untyped-def]
+def _secret(board, layout: dict):  # type: ignore[no-untyped-def]
     """The Secret of a board that takes encrypted images; others need none of its code."""
     if layout["encryption"]:
-        from ophion_boot.core.secret import Secret
+        from ophion_boot.core.secret import Secret, own_keys
 
-        return Secret(layout["enc_keys"])
+        return Secret(list(layout["enc_keys"]) + own_keys(board.cells))
     return None
 
 

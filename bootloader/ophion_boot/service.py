@@ -102,7 +102,7 @@ def _patching(device, upload: Upload, strategy, number: int, progress: Progress)
     if device.layout["delta"]:
         from ophion_boot.core.patching import Patching
 
-        return Patching(upload, strategy, device.verifier, number, progress, device.log.add)
+        return Patching(upload, strategy, device.verifier, number, progress, device.log)
     return upload
 
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from ophion_boot import VERSION
+
 from ophion.errors import UsageError
+
+PRODUCT = VERSION
+"""The version of Ophion itself: host and bootloader are released together."""
 
 _PATTERN = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:\+(0|[1-9]\d*))?")
 _LIMITS = (0xFF, 0xFF, 0xFFFF, 0xFFFFFFFF)

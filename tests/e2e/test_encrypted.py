@@ -1,7 +1,6 @@
 """Encrypted updates over the air: installed, taken back as the same ciphertext, or refused."""
 
 import random
-from contextlib import aclosing
 
 import pytest
 from ophion.build.boards import board_layout
@@ -9,10 +8,10 @@ from ophion.build.layout import load_layout
 from ophion.errors import RefusedError, RevertedError
 from ophion.keys import generate_recipient, load_device_key, load_recipient, open_signer
 from ophion.package import load_image
-from ophion.push import Confirmed, Link, push
+from ophion.push import Confirmed, Link
 from ophion.sign import SignOptions, sign
+from pushing import NAME, push_all
 
-NAME = "e2e-device"
 CRASHES = "print('crashes now')\nraise ValueError('on purpose')\n"
 
 
@@ -43,14 +42,6 @@ class Factory:
 @pytest.fixture
 def factory(bench):
     return Factory(bench)
-
-
-async def push_all(image, **options):
-    seen = []
-    async with aclosing(push(image, NAME, **options)) as events:
-        async for event in events:
-            seen.append(event)
-    return seen
 
 
 async def log_of():

@@ -1,28 +1,18 @@
 """The port for ESP32 chips, on a simulated one: esp32.Partition, NVS, vfs.rom_ioctl, otadata, BLE."""
 
-from contextlib import aclosing
-
 import pytest
 from ophion.build.boards import board_layout
 from ophion.build.layout import load_layout
 from ophion.errors import RefusedError, RevertedError
 from ophion.package import load_image
-from ophion.push import Confirmed, Link, push, use_radio
+from ophion.push import Confirmed, Link, use_radio
 from ophion.sim import Simulator
 from ophion.sim.errors import SimError
+from pushing import NAME, push_all
 
-NAME = "e2e-device"
 BOARD = "esp32s3"
 HEAP = "32M"
 CRASHES = "print('crashes now')\nraise ValueError('on purpose')\n"
-
-
-async def push_all(image, **options):
-    seen = []
-    async with aclosing(push(image, NAME, **options)) as events:
-        async for event in events:
-            seen.append(event)
-    return seen
 
 
 def area(sim, name, size):

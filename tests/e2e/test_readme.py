@@ -1,73 +1,23 @@
 """The README's session, its demo and its application, run as they stand there."""
 
 import json
-import os
 import re
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 from ophion.cli.demo_verb import GOLDEN, RELEASE, SWAPS
+from sessions import BIN, Shell, blocks
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-BIN = Path(sys.executable).parent
 
 
 def session():
-    blocks = [part.split("```console\n")[1].split("```")[0] for part in README.split("<!-- session")[1:]]
-    lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
-    assert len(blocks) == 3 and lines[0] == ". .venv/bin/activate" and len(lines) > 25
+    found = [lines for mark, lines in blocks(README) if mark == "session"]
+    lines = [line for block in found for line in block]
+    assert len(found) == 3 and lines[0] == ". .venv/bin/activate" and len(lines) > 25
     return lines[1:]
-
-
-class Shell:
-    """Runs the lines of a session in `folder`, as a person's shell would; `&` is a job, `kill %1` ends it."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}
-        self.job = None
-        self.output = ""
-
-    def line(self, line):
-        command, _, comment = line.partition("#")
-        words = command.split()
-        if words[0] == "export":
-            name, _, value = words[1].partition("=")
-            self.environment[name] = value
-        elif words[-1] == "&":
-            self.start(words[:-1])
-        elif words == ["kill", "%1"]:
-            self.end()
-        else:
-            self.run(command, int(re.search(r"exit code (\d)", comment).group(1)) if comment else 0)
-
-    def run(self, command, code):
-        done = subprocess.run(
-            command,
-            shell=True,
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        self.output = done.stdout + done.stderr
-        assert done.returncode == code, f"{command}\n{self.output}\n{(self.folder / 'sim.log').read_text()}"
-
-    def start(self, words):
-        with (self.folder / "sim.log").open("ab") as log:
-            self.job = subprocess.Popen(words, cwd=self.folder, env=self.environment, stdout=log, stderr=log)
-        wait_for(self.folder / words[2] / "radio.json")
-
-    def end(self):
-        if self.job is not None:
-            self.job.terminate()
-            assert self.job.wait(10) == 0
-            self.job = None
 
 
 @pytest.mark.timeout(400)
@@ -91,19 +41,12 @@ def test_the_sessions_by_hand(tmp_path):
         ("installed", "1.2.0"),
         *[("crashed", "1.2.0")] * 3,
         ("reverted", "1.1.0"),
+        ("patched", "1.3.0"),
         ("resumed", "1.3.0"),
         ("installed", "1.3.0"),
         ("confirmed", "1.3.0"),
     ], log
     assert "version 1.1.0 is confirmed" in shell.output, "the operator's update, the last of the sessions"
-
-
-def wait_for(path, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} did not come"
-        time.sleep(0.1)
-    time.sleep(1)
 
 
 def test_the_demo_ends_with_what_the_device_tells():
@@ -113,11 +56,14 @@ def test_the_demo_ends_with_what_the_device_tells():
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     events = [json.loads(line) for line in done.stdout.splitlines()]
-    assert sum(event["event"] == "step" for event in events) == 11
+    assert sum(event["event"] == "step" for event in events) == 12
     notes = "\n".join(event.get("text", "") for event in events)
     for event, version in (*SWAPS, *GOLDEN, *RELEASE):
         assert re.search(rf"\d +{event} +{version}", notes), (event, version)
-    for runs in ("1.3.0", "1.0.0", "runtime 1.0.0"):
+    saved = re.search(r"patched +1\.4\.0 +(\d+) bytes received for (\d+): 9\d % saved", notes)
+    assert saved and 0 < 20 * int(saved[1]) < int(saved[2]), "as the device tells it"
+    assert f"version 1.4.0 made of the patch: {saved[1]} bytes received" in notes
+    for runs in ("1.4.0", "1.0.0", "runtime 1.0.0"):
         assert f"runs now: {runs}, confirmed" in notes
     console = [event["line"] for event in events if event["event"] == "console"]
     assert any("power cut" in line for line in console)

@@ -134,6 +134,20 @@ async def test_push_over_each_road(bench, road):
             assert answer.fields["dropped"] == 0
 
 
+@pytest.mark.parametrize("road", ["udp", "raw", "serial"])
+async def test_a_delta_over_each_road(bench, road):
+    """A patch of one chunk makes some forty sectors: the answer comes after the last, and nothing is lost."""
+    old, new = bench.image("1.0.0", PLAIN, asset=150_000), bench.image("1.1.0", PLAIN, asset=151_000)
+    options = {"udp": {"udp": f"{HOST}:{PORT}"}, "raw": {"serial": "raw"}, "serial": {"serial": "console"}}
+    async with bench.device(old.image, **options[road]) as sim:
+        await sim.wait_console("up 1.0.0")
+        device = f"udp:{HOST}:{PORT}" if road == "udp" else f"{road}:{sim.directory / 'uart'}"
+        events = [event async for event in push(new, device, PushOptions(connect_s=5, bases=[old]))]
+        assert isinstance(events[-1], Confirmed) and events[-1].version == "1.1.0"
+        async with Link(device) as link:
+            assert [entry.event for entry in await link.log()] == ["patched", "installed", "confirmed"]
+
+
 async def test_a_lost_datagram_only_costs_time(bench):
     """The road between loses every seventh packet, both ways: the upload goes on where it was."""
     old, new = bench.image("1.0.0", PLAIN), bench.image("1.1.0", PLAIN, asset=30000)

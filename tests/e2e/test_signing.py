@@ -1,4 +1,4 @@
-"""Signing in a token for a device, and the sessions of host/SIGNING.md as they stand there."""
+"""Signing in a token for a device, and the sessions of host/docs/howto/keys.md as they stand there."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from ophion.push import Confirmed, push
 from ophion.sign import sign
 
 ROOT = Path(__file__).parents[2]
-DOCUMENT = (ROOT / "host" / "SIGNING.md").read_text()
+DOCUMENT = (ROOT / "host" / "docs" / "howto" / "keys.md").read_text()
 
 
 def image(bench, version, signer):

@@ -4,21 +4,13 @@ from contextlib import aclosing
 
 import pytest
 from ophion.errors import RevertedError
-from ophion.push import Confirmed, Link, push
+from ophion.push import Confirmed, Link
+from pushing import NAME, push_all
 
-NAME = "e2e-device"
 CRASHES = "raise ValueError('no sensor')\n"
 SILENT = "import time\nprint('silent starts')\nwhile True:\n    time.sleep(1)\n"
 # board -> the strategy that its layout names.
 BOARDS = {"sim-scratch": "swap_scratch", "sim-ab": "ab"}
-
-
-async def push_all(image):
-    seen = []
-    async with aclosing(push(image, NAME)) as events:
-        async for event in events:
-            seen.append(event)
-    return seen
 
 
 async def ask_for(image):

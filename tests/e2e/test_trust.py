@@ -12,13 +12,13 @@ from ophion.errors import RefusedError
 from ophion.keys import generate, open_signer
 from ophion.keys.chain import INTERMEDIATE, SIGNING, Chain, KeyLimits, key_statement, revocation, root_set
 from ophion.package import load_image
-from ophion.push import Confirmed, Link, push
+from ophion.push import Confirmed, Link
 from ophion.sign import SignOptions, sign
 from ophion.sign.claims import claim_tlvs
 from ophion.sim.firmware import runtime_image
 from ophion.versions import parse_version
+from pushing import NAME, push_all
 
-NAME = "e2e-device"
 ROOTS = ("root-a", "root-b", "root-c")
 
 
@@ -77,14 +77,6 @@ class House:
 @pytest.fixture
 def house(bench):
     return House(bench)
-
-
-async def push_all(image):
-    seen = []
-    async with aclosing(push(image, NAME)) as events:
-        async for event in events:
-            seen.append(event)
-    return seen
 
 
 async def test_a_chain_in_an_image_is_enough(house):

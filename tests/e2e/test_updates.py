@@ -7,19 +7,11 @@ import pytest
 from ophion.build.boards import board_layout
 from ophion.errors import RefusedError, RevertedError
 from ophion.push import Confirmed, Link, PushOptions, Reconnecting, push
+from pushing import NAME, push_all
 
-NAME = "e2e-device"
 SILENT = "import time\nprint('silent starts')\nwhile True:\n    time.sleep(1)\n"
 HANGS = "print('hangs now')\nwhile True:\n    pass\n"
 ONE_SHOT = "print('done at once')\n"
-
-
-async def push_all(image, **options):
-    seen = []
-    async with aclosing(push(image, NAME, **options)) as events:
-        async for event in events:
-            seen.append(event)
-    return seen
 
 
 async def log_of():

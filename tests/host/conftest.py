@@ -13,6 +13,8 @@ from ophion.package import parse_image
 from ophion.sign import SignOptions, sign
 from ophion.versions import parse_version
 
+# Appended, as the shared tests are: helpers of several files.
+sys.path.append(str(Path(__file__).parent))
 VECTORS = Path(__file__).parents[1] / "vectors" / "mcuboot"
 
 

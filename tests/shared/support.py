@@ -59,6 +59,12 @@ def image(name):
         return f.read()
 
 
+def patch(name):
+    """A patch of tests/vectors/delta."""
+    with open(ROOT + "/tests/vectors/delta/" + name + ".patch", "rb") as f:
+        return f.read()
+
+
 def secret_keys():
     """The private keys of a device that the encrypted images are for: [(key id, type, 32 bytes)]."""
     found = []

@@ -3,8 +3,9 @@
 import struct
 
 from ophion_boot.core.area import Area
-from ophion_boot.core.secret import Secret
+from ophion_boot.core.secret import Secret, own_keys
 from ophion_boot.core.verify import Verifier, VerifyError
+from ophion_boot.fmt.cbor import encode
 from support import SECTOR, aes, raises, ram_flash, read_file, read_json, secret_keys, vector_keys
 
 # name: bits of AES. All have payload100.bin as their payload, padded with zeros to whole blocks.
@@ -236,3 +237,41 @@ def test_a_wrapped_key_is_opened_once():
         keys.append(set(used))
     assert len(keys[0]) == 2, "the key that wraps and the content key"
     assert len(keys[1]) == 1 and keys[1] == keys[2] and keys[1] < keys[0]
+
+
+class Cells:
+    """Cells of which one holds `data`; an OSError is raised instead of given."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def load(self, name):
+        assert name == "identity"
+        if isinstance(self.data, OSError):
+            raise self.data
+        return self.data
+
+
+def test_keys_that_provisioning_left():
+    keys = secret_keys()
+    cell = encode({"id": "lamp 7", "keys": [list(key) for key in keys]})
+    found = own_keys(Cells(cell))
+    assert [
+        tuple(bytes(part) if not isinstance(part, int) else part for part in key) for key in found
+    ] == keys
+    assert verdict(read_file(X128), found) == "" and verdict(read_file(P128), found) == ""
+    whole = list(keys[0])
+    bad = [
+        whole[:2],
+        whole + [0],
+        [whole[0][:7]] + whole[1:],
+        [whole[0], 0x34, whole[2]],
+        [1, 2, 3],
+        7,
+        "abc",
+    ]
+    for entry in bad:
+        rest = own_keys(Cells(encode({"keys": [entry, whole]})))
+        assert rest in ([], [tuple(whole)]), entry
+    for data in (None, b"", b"\xff", cell[:-1], cell + b"\0", encode({}), encode({"keys": 1}), OSError(5)):
+        assert own_keys(Cells(data)) == [], data

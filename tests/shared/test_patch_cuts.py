@@ -12,8 +12,6 @@ from test_uploads import Interrupter
 SMALL = sys.implementation.name == "micropython"
 UPLOADS = 200
 STEPS = (0, 30, 45, 70, 110, 300)
-# A device goes on at a segment after a reset: these patches have segments of 169 bytes and one of 1287.
-SEGMENT_MAX = 1291
 
 
 def test_patches_that_are_interrupted_go_on_and_end_well():

@@ -23,7 +23,7 @@ def test_memory_stays_what_it_was():
 
 
 def test_every_command_is_reached_and_images_are_installed_on_the_way():
-    fuzz = Fuzz(3)
+    fuzz = Fuzz(9)
     for _ in range(8):
         fuzz.run(ROUNDS)
     good = {key[:3] for key in fuzz.reached if key[3]}
@@ -34,6 +34,7 @@ def test_every_command_is_reached_and_images_are_installed_on_the_way():
     wanted -= {(0, 64, 20), (2, 64, 20)}  # nobody is asked who he is
     assert wanted - good <= {(2, 64, 10), (0, 2, 0)}, wanted - good
     assert fuzz.uploads > 3 and fuzz.installs > 0, (fuzz.uploads, fuzz.installs)
+    assert fuzz.device.rig.log.totals()["patched"] > 0 and fuzz.again > 10, fuzz.again
 
 
 def test_strangers_change_nothing_on_a_guarded_device():

@@ -7,7 +7,7 @@ from bench.link import __main__ as link
 from bench.link.clients import upload
 from bench.link.clock import Stuck, run
 from bench.link.device import OURS, ZEPHYR, Kind, flash_rate
-from bench.link.figures import PROFILES, Limits, bounds, broken, measure, ratios
+from bench.link.figures import PROFILES, Limits, bounds, broken, measure, out_of_reach, ratios
 from bench.link.radio import LinkOptions, Radio
 from powercut.images import signed
 
@@ -76,8 +76,10 @@ def test_the_figures_hold(profile):
     assert broken(profile, outcomes) == []
     assert all(outcome.dropped == 0 for outcome in outcomes)
     assert max(outcome.rate for outcome in outcomes) < min(bounds(profile)), "faster than possible"
-    held = set(profile.held)
-    assert held == set(vars(Limits())) or profile.why
+    missing = set(vars(Limits())) - set(profile.held)
+    assert missing <= out_of_reach(profile, outcomes), "what is not held has to be impossible"
+    assert bool(missing) == bool(profile.why)
+    assert all(0 < outcome.busy <= outcome.seconds for outcome in outcomes)
 
 
 def test_two_runs_are_the_same():

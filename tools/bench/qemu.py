@@ -53,7 +53,8 @@ def measure(kib: int, key_tables: bool = False) -> dict[str, int]:
 
 def _run(kib: int, link: bool, key_tables: bool) -> dict[str, int]:
     signer = open_signer(f"file:{KEY}", allow_sample=True)
-    firmware = device.firmware([signer.public.raw], COUNTING, ROOTS.read_bytes(), link, key_tables)
+    roots, users = ROOTS.read_bytes(), [PROGRAM.read_bytes()]
+    firmware = device.firmware([signer.public.raw], COUNTING, roots, link, key_tables, users=users)
     files = {"main.py": PROGRAM.read_bytes(), "asset.bin": bytes(i * 7 & 255 for i in range(kib * 1024))}
     image = sign(pack_romfs(files), parse_version("1.0.0"), signer)
     with tempfile.TemporaryDirectory() as folder, device.Device(Path(folder), firmware, image) as board:

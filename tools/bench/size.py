@@ -1,6 +1,6 @@
 """What the bootloader of a board takes of a chip's flash: frozen bytes on RV32, by module.
 
-    python tools/bench/size.py [--board NAME ...] [--all] [--no-roots] [--modules]
+    python tools/bench/size.py [--board NAME ...] [--delta] [--all] [--no-roots] [--modules]
 
 The board's firmware is what its layout asks for, linked, with an Ed25519 key and (unless --no-roots) a root
 set of three. The figure is the difference between two firmwares for QEMU's RISC-V: with it, and without.
@@ -19,7 +19,7 @@ if not __package__:
     sys.path[0] = str(Path(__file__).parents[1])
 
 from ophion.build.boards import board_layout
-from ophion.build.frozen import frozen_files, link_program, linked
+from ophion.build.frozen import frozen_files, linked
 from ophion.build.layout import Layout, load_layout
 from ophion_boot.fmt.key import ALGORITHMS
 from qemu import build
@@ -31,30 +31,34 @@ _SHARED = "native code, tables, names and texts"
 
 
 def typical() -> Layout:
-    """The board that the limits are for."""
-    return load_layout(board_layout("esp32c3"))
+    """The board that the limits are for: they were set for one that takes no deltas."""
+    return dataclasses.replace(load_layout(board_layout("esp32c3")), delta=False)
+
+
+def with_delta(layout: Layout) -> Layout:
+    """The same board, which takes deltas."""
+    return dataclasses.replace(layout, delta=True)
 
 
 def everything(layout: Layout) -> Layout:
-    """The same board with all algorithms and with encryption."""
-    return dataclasses.replace(layout.with_encryption(), signatures=tuple(ALGORITHMS))
+    """The same board with all algorithms, with encryption and deltas."""
+    return dataclasses.replace(with_delta(layout).with_encryption(), signatures=tuple(ALGORITHMS))
 
 
 def frozen_bytes(layout: Layout, roots: bool = True) -> int:
     """What the bootloader's frozen modules add to the firmware."""
-    firmware = build.firmware(linked(_files(layout, roots)), "size")
+    firmware = build.firmware(linked(_files(layout, roots)).files, "size")
     return _size(firmware) - _size(build.firmware(_BARE, "bare"))
 
 
 def by_module(layout: Layout, roots: bool = True) -> dict[str, int]:
     """{module: bytes of its functions and classes}, and what cannot be told apart."""
-    files = _files(layout, roots)
-    firmware = build.firmware(linked(files), "size")
+    made = linked(_files(layout, roots))
+    firmware = build.firmware(made.files, "size")
     done = subprocess.run(
         ["riscv64-unknown-elf-nm", "-S", str(firmware.elf)], capture_output=True, text=True, check=True
     )
-    program, wholes = link_program(files)
-    places = {root.replace(".", "_"): program.origins(root) for root in wholes}
+    places = {root.replace(".", "_"): names for root, names in made.origins.items()}
     found: Counter[str] = Counter()
     for _, size, name in re.findall(r"^(\w+) (\w+) \w (\w+)$", done.stdout, re.M):
         found[_module(name, places)] += int(size, 16)
@@ -89,14 +93,15 @@ def main(argv: list[str] | None = None) -> int:
     """Measure and print; 0, or 1 with one error when the firmware could not be built."""
     parser = argparse.ArgumentParser(prog="size", description=__doc__.splitlines()[0])
     parser.add_argument("--board", action="append", metavar="NAME", help="default: the typical board")
-    parser.add_argument("--all", action="store_true", help="with all algorithms and encryption")
+    parser.add_argument("--all", action="store_true", help="with all algorithms, encryption and deltas")
+    parser.add_argument("--delta", action="store_true", help="with deltas")
     parser.add_argument("--no-roots", action="store_true", help="keys alone, no chain")
     parser.add_argument("--modules", action="store_true", help="how much each module takes")
     args = parser.parse_args(argv)
     layouts = [load_layout(board_layout(name)) for name in args.board or []] or [typical()]
     try:
         for layout in layouts:
-            chosen = everything(layout) if args.all else layout
+            chosen = everything(layout) if args.all else with_delta(layout) if args.delta else layout
             sys.stdout.write(f"{frozen_bytes(chosen, not args.no_roots):>8,}  {layout.name}\n")
             if args.modules:
                 rows = sorted(by_module(chosen, not args.no_roots).items(), key=lambda row: -row[1])

@@ -30,9 +30,11 @@ Result = namedtuple("Result", "case states distinct failed failures operations c
 
 ACTIONS = (*judge_one.RULES, *judge_two.RULES)
 WRITE_UNITS = (1, 4, 8, 16, 32)
-# With encrypted images: these actions, each pair with one write unit; a quick campaign takes two of them.
+# With encrypted images: these actions, each pair with one write unit; a quick campaign takes two pairs.
 _ENCRYPTED = ("upload", "test", "revert", "confirm")
-_ENCRYPTED_QUICK = (("smaller", "used"), ("larger", "new"))
+_SPECIAL_QUICK = (("smaller", "used"), ("larger", "new"))
+# Updates that come as patches: these actions, in the same way.
+_DELTA = ("upload", "test")
 _ERASE = 6
 _STEP = re.compile(r"^(?:b(\d+))?op(\d+)/(before|after|torn[:a-z]*)/seed(\d+)$")
 
@@ -57,22 +59,27 @@ def cases(strategies=None, actions=None, quick: bool = False, real: bool = False
         for history in HISTORIES
         if not (quick and two.is_two(action) and not _sampled(pair, variant, history))
     ]
-    return plain if real else plain + _encrypted(strategies, actions, quick)
+    if real:
+        return plain
+    sealing = [name for name in strategies if TARGETS[name].kind.takes_encrypted]
+    return (
+        plain
+        + _special("enc", sealing, [name for name in actions if name in _ENCRYPTED], quick)
+        + _special("delta", strategies, [name for name in actions if name in _DELTA], quick)
+    )
 
 
-def _encrypted(strategies, actions, quick: bool) -> list[Case]:
-    """Cases with encrypted images: one write unit for each pair and history."""
+def _special(kind: str, strategies, actions, quick: bool) -> list[Case]:
+    """Cases with encrypted images ("enc") or patches ("delta"): one write unit for each pair and history."""
     return [
-        Case(strategy, action, pair, f"{variant}-enc", history)
+        Case(strategy, action, pair, f"{variant}-{kind}", history)
         for strategy in strategies
-        if TARGETS[strategy].kind.takes_encrypted
         for action in actions
-        if action in _ENCRYPTED
         for pair in PAIRS
         for variant in [f"w{width}" for width in WRITE_UNITS]
         for history in HISTORIES
         if _sampled(pair, variant, history)
-        if not quick or (pair, history) in _ENCRYPTED_QUICK
+        if not quick or (pair, history) in _SPECIAL_QUICK
     ]
 
 

@@ -8,9 +8,11 @@ are ordinary calls of the bootloader, as the device makes them.
 import functools
 from collections import namedtuple
 
+from ophion.delta import make_patch
+
 from powercut.chip import content
 from powercut.device import Device
-from powercut.images import KEYS, sealed, signed
+from powercut.images import KEYS, alike, sealed, signed
 from powercut.sealing import DEVICE_KEYS
 from powercut.targets import IMAGE_SECTORS, TARGETS
 
@@ -48,6 +50,14 @@ def images_of(pair: str, sector: int) -> dict[str, bytes]:
 
 
 @functools.cache
+def delta_of(pair: str, sector: int) -> tuple[bytes, bytes]:
+    """(an update that is like the old image, the patch that makes it of that)."""
+    old = images_of(pair, sector)["old"]
+    new = alike(2, sizes_of(pair, sector)["new"], old)
+    return new, make_patch(old, new)
+
+
+@functools.cache
 def sealed_of(pair: str, sector: int) -> dict:
     """The encrypted images (images.Sealed) of a case."""
     sizes = sizes_of(pair, sector)
@@ -56,7 +66,7 @@ def sealed_of(pair: str, sector: int) -> dict:
 
 def layout_of(case: Case, two: bool = False):
     """Flash of a case. Variants: w4 (write unit), w4-real (real verifier), w4-4k (sectors of 4096), w4-enc
-    (encrypted images)."""
+    (encrypted images), w4-delta (the update comes as a patch)."""
     width, _, extra = case.variant.partition("-")
     sector = 4096 if extra == "4k" else 512
     return TARGETS[case.strategy].on(sector, int(width[1:]), two, is_sealed(case))
@@ -72,13 +82,24 @@ def is_sealed(case: Case) -> bool:
     return case.variant.endswith("-enc")
 
 
+def is_delta(case: Case) -> bool:
+    """The update of the case comes as a patch."""
+    return case.variant.endswith("-delta")
+
+
 def device_of(case: Case, kinds=None) -> Device:
     """The device of a case; `kinds` (chip.Kinds) may have mutants."""
     layout = layout_of(case)
     images = images_of(case.pair, layout.sector)
     trials = HISTORIES[case.history]
+    patches = {}
+    if is_delta(case):
+        new, patch = delta_of(case.pair, layout.sector)
+        images, patches = {**images, "new": new}, {new: patch}
     if not is_sealed(case):
-        return Device(layout, images, {}, trials, KEYS, is_real(case), kinds=kinds)
+        device = Device(layout, images, {}, trials, KEYS, is_real(case), kinds=kinds)
+        device.patches = patches
+        return device
     images, running = dict(images), dict(images)
     secrets: set[bytes] = set()
     plain: set[bytes] = set()

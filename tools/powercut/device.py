@@ -3,12 +3,16 @@
 from collections import namedtuple
 
 from nor import NorFlash, PowerCut
-from ophion_boot.core.receive import Upload
+from ophion_boot.core.patching import Patching
+from ophion_boot.core.receive import Upload, UploadError
 from ophion_boot.core.strategy import StrategyError
+from ophion_boot.core.verify import Verifier
 
-from powercut.chip import ENDLESS, RESETS_MAX, Chip, Parts, Ran, confirm, content, with_starts
+from powercut.chip import ENDLESS, RESETS_MAX, Chip, Parts, QuietLog, Ran, confirm, content, with_starts
 
 BLOCK = 16
+NO_BASE = 3
+"""The code of a refused patch whose base does not run."""
 Seen = namedtuple("Seen", "cut runs place trial runtime starts ops state problem")
 """One boot, from outside: was it cut; what Ran says; flash operations; flash afterwards; what the bootloader
 raised, or nothing."""
@@ -26,6 +30,8 @@ class Device(Chip):
         self._secrets: set[bytes] = set()
         self._plain: set[bytes] = set()
         self._leaks: dict = {}
+        # What is sent instead of an image, as long as its base runs: {image: patch}.
+        self.patches: dict[bytes, bytes] = {}
 
     def hides(self, secrets: set[bytes], plain: set[bytes]) -> None:
         """What must not lie in flash: `secrets` nowhere, the blocks `plain` only in the primary slot."""
@@ -145,8 +151,21 @@ class Device(Chip):
             parts.strategy.set_pending(permanent)
 
     def upload(self, target, image: bytes) -> None:
-        """Send `image` in chunks to `target`, a strategy or a Runtime."""
+        """Send `image` in chunks to `target`, a strategy or a Runtime; as a patch, where there is one."""
         upload = Upload(target, bytearray(self.layout.sector))
+        if image in self.patches:
+            verifier = Verifier([], bytearray(self.layout.sector))
+            patching = Patching(upload, target, verifier, 0, None, QuietLog())
+            try:
+                self._send(patching, self.patches[image])
+                return
+            except UploadError as error:
+                if error.rc != NO_BASE:
+                    raise
+        self._send(upload, image)
+
+    def _send(self, upload, data: bytes) -> None:
         step = self.layout.sector * 3 // 8 + 3
-        for at in range(0, len(image), step):
-            upload.chunk(at, image[at : at + step], len(image) if at == 0 else None)
+        for at in range(0, len(data), step):
+            while upload.chunk(at, data[at : at + step], len(data) if at == 0 else None) is None:
+                pass

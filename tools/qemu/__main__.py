@@ -1,4 +1,4 @@
-"""`python tools/qemu build|run|repl`."""
+"""`python tools/qemu build|run|repl|names`."""
 
 import argparse
 import subprocess
@@ -9,13 +9,14 @@ from pathlib import Path
 if not __package__:
     sys.path[0] = str(Path(__file__).parents[1])
 
-from qemu import build, rig
+from qemu import build, names, rig
 
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="qemu", description="MicroPython on QEMU's RISC-V machine.")
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("build", help="build the firmware if it is not there, and print where it is")
+    verbs.add_parser("names", help="print MicroPython's own names (micropython_names.txt)")
     run = verbs.add_parser("run", help="run a program and print what it prints")
     run.add_argument("program", type=Path, help="a Python file")
     repl = verbs.add_parser("repl", help="MicroPython's prompt; leave with Ctrl-A X")
@@ -41,6 +42,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if args.verb == "build":
             sys.stdout.write(f"{build.firmware().elf}\n")
+        elif args.verb == "names":
+            sys.stdout.write(names.text())
         elif args.verb == "run":
             sys.stdout.write(
                 rig.run(

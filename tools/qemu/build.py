@@ -77,6 +77,15 @@ def firmware(frozen: Mapping[str, bytes] | None = None, name: str = "rig") -> Fi
     return Firmware(elf, mpy_cross)
 
 
+def source() -> Path:
+    """MicroPython's source tree, fetched when it is not there. Raises BuildError."""
+    folder = STORE / f"source-{_ARCHIVE_SHA256[:12]}"
+    if not (folder / _TREE).exists():
+        with _lock():
+            _fetch(folder)
+    return folder / _TREE
+
+
 def install_tools() -> None:
     """Install the Debian packages that are missing. Raises BuildError when that is not possible."""
     missing = [package for package, sign in _NEEDED.items() if not _there(sign)]

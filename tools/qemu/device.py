@@ -33,18 +33,19 @@ def firmware(
     link: bool = True,
     key_tables: bool = False,
     name: str = "",
+    users: Sequence[bytes] = (),
 ) -> build.Firmware:
     """MicroPython with the bootloader and the layout of the board `qemu` frozen in, as for a chip.
 
     `keys` are raw public keys, `roots` is a chain file with a root set, `extra` are more frozen modules, or
     others instead. With `link` False the bootloader's modules stay what they are. With `key_tables` the keys
-    have their tables. One firmware is kept for each `name`, by default for each kind. Raises
-    build.BuildError.
+    have their tables. Sources in `users` find what they name of the bootloader. One firmware is kept for each
+    `name`, by default for each kind. Raises build.BuildError.
     """
     layout = replace(load_layout(board_layout("qemu")), key_tables=key_tables)
     frozen = frozen_files(layout, layout.name, list(keys), roots=roots)
     if link:
-        frozen = linked(frozen)
+        frozen = linked(frozen, users).files
     kind = ("boot" if link else "parts") + ("-tables" if key_tables else "")
     return build.firmware({**frozen, **(extra or {})}, name or kind)
 

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from mpremote.romfs import VfsRomWriter
+from ophion.build.romfs import pack_romfs
 
 from qemu import build
 
@@ -88,21 +88,8 @@ def packed(
         content = _compiled(content, firmware.mpy_cross)
     if program:
         content[_PROGRAM] = program.encode()
-    writer = VfsRomWriter()
-    _pack(writer, {tuple(path.split("/")): data for path, data in content.items()})
-    romfs = bytes(writer.finalise())
+    romfs = pack_romfs(content)
     return struct.pack("<4I", _START_MAGIC, heap_kb * 1024, len(romfs), 0) + romfs
-
-
-def _pack(writer: VfsRomWriter, files: dict[tuple[str, ...], bytes]) -> None:
-    for name in sorted({parts[0] for parts in files}):
-        inside = {parts[1:]: data for parts, data in files.items() if parts[0] == name}
-        if () in inside:
-            writer.mkfile(name, inside[()])
-        else:
-            writer.opendir(name)
-            _pack(writer, inside)
-            writer.closedir()
 
 
 def _flatten(files: Mapping[str, Content]) -> dict[str, bytes]:

@@ -28,20 +28,20 @@ _OVERRUN = const(31)
 class Patching:
     """Takes images and patches, as `upload` takes images: with the same methods.
 
-    `strategy`, `number` and `progress` are those of `upload`; `report(event, version, text)` is told of each
-    patch that made an image. `chunk` and `more` return None when a chunk makes more than a sector, and that
+    `strategy`, `number` and `progress` are those of `upload`; `log` (an EventLog) is told of each patch that
+    made an image. `chunk` and `more` return None when a chunk makes more than a sector, and that
     much is made: then they are to be called again with the same one.
     """
 
     def __init__(  # type: ignore[no-untyped-def]
-        self, upload: Upload, strategy, verifier: Verifier, number: int, progress: Progress | None, report
+        self, upload: Upload, strategy, verifier: Verifier, number: int, progress: Progress | None, log
     ) -> None:
         self._upload = upload
         self._strategy = strategy
         self._verifier = verifier
         self._number = number
         self._progress = progress
-        self._report = report
+        self._log = log
         self._digest = b""
         self._key: tuple = ()
         self._decoder: Decoder = None  # type: ignore[assignment]
@@ -107,10 +107,12 @@ class Patching:
             )
         try:
             answer = self._decode(memoryview(data)[taken:])
-        except (OSError, ValueError) as e:
+        except (OSError, ValueError, MemoryError) as e:
             self._spoilt(isinstance(e, DeltaError))
             if isinstance(e, DeltaError):
                 raise UploadError(_INVALID_HEADER, str(e))
+            if isinstance(e, MemoryError):
+                raise UploadError(_NO_MEMORY, "no memory to go on with the patch")
             raise
         self._again = answer is None
         return answer
@@ -156,6 +158,8 @@ class Patching:
             self._decoder = Decoder(header, self._strategy.active().read, self._write, position)
         except MemoryError:
             raise UploadError(_NO_MEMORY, "a table of %d bytes finds no memory" % (2 << header.table_bits))
+        except ImportError:
+            raise UploadError(_INVALID_HEADER, "this firmware cannot unpack: it has no deflate")
         self._key = key
         self._size = size
         self._at, self._made = self._restart = position
@@ -250,8 +254,8 @@ class Patching:
         if not self._match:
             self._strategy.discard()
         elif self._wrote:
-            text = "%d bytes received for %d: %d %% saved" % (size, image, 100 - 100 * size // image)
-            self._report("patched", self._version, text)
+            text = "%d bytes received for %d: %d %% saved" % (size, image, 100 * (image - size) // image)
+            self._log.add("patched", self._version, text)
         return self._answer
 
     def _spoilt(self, made: bool) -> None:

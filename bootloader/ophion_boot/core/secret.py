@@ -9,12 +9,26 @@ from ophion_boot.compat import const
 from ophion_boot.crypto import CryptoError
 from ophion_boot.crypto.aes_ctr import AesCtr
 from ophion_boot.crypto.ecies import unwrap
+from ophion_boot.fmt import FormatError
+from ophion_boot.fmt.cbor import decode_map
 from ophion_boot.fmt.image import Header
 from ophion_boot.fmt.wrapped import EC256, PARTS, X25519, X25519_SHA512, Seal, wrapped_keys
 
 # Both images of a swap, and one that is looked at meanwhile.
 _CACHE_MAX = const(3)
 _NAMES = {EC256: "P-256", X25519: "X25519", X25519_SHA512: "X25519"}
+
+
+def own_keys(cells) -> list:  # type: ignore[no-untyped-def]
+    """The private keys that provisioning left in the cell `identity`, as Secret takes them.
+
+    A cell that is not there, or not whole, holds none; an entry that is no key is left out (SPEC 9.4).
+    """
+    try:
+        keys = decode_map(cells.load("identity") or b"").get("keys", ())
+        return [(i, k, p) for i, k, p in keys if k in (EC256, X25519) and (len(i), len(p)) == (8, 32)]
+    except (FormatError, OSError, TypeError, ValueError):
+        return []
 
 
 class Secret:

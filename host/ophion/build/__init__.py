@@ -4,8 +4,8 @@ built = build("heartbeat")
 path = built.write(output_dir("heartbeat"))     # heartbeat/build/heartbeat-1.0.0.romfs and .json
 """
 
-from ophion.build.builder import Built, build, output_dir
-from ophion.build.config import AppConfig, load_config
+from ophion.build.builder import Built, Network, build, output_dir
+from ophion.build.config import AppConfig, find_app, load_config
 from ophion.build.scaffold import new_app
 
-__all__ = ["AppConfig", "Built", "build", "load_config", "new_app", "output_dir"]
+__all__ = ["AppConfig", "Built", "Network", "build", "find_app", "load_config", "new_app", "output_dir"]

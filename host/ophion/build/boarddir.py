@@ -11,10 +11,11 @@ from pathlib import Path
 
 from ophion.build.frozen import linked
 from ophion.build.layout import Layout
+from ophion.build.layout_esp32 import NVS_KEY_ID
 from ophion.build.partitions import csv
 
 # Frozen in by the port itself, all but its _boot.py: ours takes its place, and two of that name do not link.
-_PORT_MODULES = ("apa106.py", "espnow.py", "flashbdev.py", "inisetup.py")
+PORT_MODULES = ("apa106.py", "espnow.py", "flashbdev.py", "inisetup.py")
 _FRAGMENTS = {
     "esp32": ("sdkconfig.base", "sdkconfig.ble"),
     "esp32s3": ("sdkconfig.base", "sdkconfig.usb", "sdkconfig.ble", "sdkconfig.spiram_sx"),
@@ -22,6 +23,8 @@ _FRAGMENTS = {
     "esp32c6": ("sdkconfig.base", "sdkconfig.c6", "sdkconfig.ble"),
 }
 _SIZES = (4, 8, 16)
+NAMES = "names.txt"
+"""The map of the short names in the firmware, for `ophion board traceback`."""
 
 
 def board_files(layout: Layout, frozen: Mapping[str, bytes], folder: Path) -> dict[str, bytes]:
@@ -36,12 +39,14 @@ def board_files(layout: Layout, frozen: Mapping[str, bytes], folder: Path) -> di
         "sdkconfig.board": _sdkconfig(layout, folder),
         "manifest.py": _manifest(),
     }
-    modules = {f"modules/{path}": data for path, data in linked(frozen).items()}
+    made = linked(frozen)
+    files[NAMES] = made.names
+    modules = {f"modules/{path}": data for path, data in made.files.items()}
     return {**{name: text.encode() for name, text in files.items()}, **modules}
 
 
 def _manifest() -> str:
-    names = ", ".join(repr(name) for name in _PORT_MODULES)
+    names = ", ".join(repr(name) for name in PORT_MODULES)
     return (
         '"""Made by ophion from layout.toml: do not edit."""\n\n'
         f'freeze("$(PORT_DIR)/modules", ({names}))\n'
@@ -104,5 +109,9 @@ def _encryption(layout: Layout) -> list[str]:
         return []
     lines = ["CONFIG_SECURE_FLASH_ENC_ENABLED=y", "CONFIG_SECURE_FLASH_ENCRYPTION_MODE_RELEASE=y"]
     mode = "SECURE_DISABLE_ROM_DL_MODE" if layout.chip == "esp32" else "SECURE_ENABLE_SECURE_ROM_DL_MODE"
-    # NVS stays in the clear: its encryption would need keys of its own, and cells hold no secret.
-    return [*lines, f"CONFIG_{mode}=y", "CONFIG_NVS_ENCRYPTION=n"]
+    lines.append(f"CONFIG_{mode}=y")
+    if not layout.nvs_encrypted:  # cells hold no secret then
+        return [*lines, "CONFIG_NVS_ENCRYPTION=n"]
+    # The key comes from `ophion provision`; a private key of the device lies there.
+    lines += ["CONFIG_NVS_ENCRYPTION=y", "CONFIG_NVS_SEC_KEY_PROTECT_USING_HMAC=y"]
+    return [*lines, f"CONFIG_NVS_SEC_HMAC_EFUSE_KEY_ID={NVS_KEY_ID}"]

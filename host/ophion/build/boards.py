@@ -18,3 +18,8 @@ def board_layout(board: str) -> Path:
             return path
     known = sorted({path.parent.name for place in _PLACES for path in place.glob("*/layout.toml")})
     raise UsageError(f"no board is called {board!r}", f"there are: {', '.join(known) or 'none'}")
+
+
+def layout_path(board: str, folder: Path = Path()) -> Path:
+    """The layout.toml that `board` names: its path from `folder`, or a board's that comes with Ophion."""
+    return folder / board if board.endswith(".toml") else board_layout(board)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -19,6 +20,12 @@ from ophion_boot.fmt.wrapped import EC256
 from ophion.build.device_module import device_module, root_set
 from ophion.build.layout import Layout
 from ophion.build.link import Program
+from ophion.build.loops import unroll
+from ophion.build.names import name_map
+from ophion.build.order import ordered
+from ophion.build.shake import shake
+from ophion.build.shorten import shorten
+from ophion.build.texts import pack_texts
 from ophion.errors import BuildError
 
 LAYOUT_MODULE = "ophion_layout.py"
@@ -120,6 +127,8 @@ def _parts(
         yield from ("core.runtime", "core.release", "port.ota")
     if layout.encryption:
         yield from ("core.secret", "core.seals")
+        if layout.nvs_encrypted:  # a key may come with provisioning
+            yield "crypto.x25519"
     for _, kind, _ in enc_keys:
         yield "crypto.p256" if kind == EC256 else "crypto.x25519"
     yield from _served(layout)
@@ -218,19 +227,42 @@ def _python_files(root: Path, prefix: str) -> dict[str, bytes]:
     }
 
 
-def linked(files: Mapping[str, bytes]) -> dict[str, bytes]:
+@dataclass(frozen=True)
+class Linked:
+    """A linked firmware: its `files`, the map of its short `names`, and {root: {name in it: its module}}."""
+
+    files: dict[str, bytes]
+    names: str
+    origins: dict[str, dict[str, str]]
+
+
+def linked(files: Mapping[str, bytes], users: Sequence[bytes] = ()) -> Linked:
     """The same firmware with the bootloader's modules in two: what boots, and what serves updates (`link`).
 
-    They are called as the modules that applications know: `ophion_boot.main` and `ophion_boot.service`.
+    They are called as the modules that applications know: `ophion_boot.main` and `ophion_boot.service`. What
+    cannot be reached is left out, comprehensions are loops, texts are packed, and names short and in order.
+    Sources in `users` find what they name there under its name, as the other frozen files do.
     """
-    _, made = link_program(files)
+    program, made = _program(files)
     others = {path: data for path, data in files.items() if not path.startswith("ophion_boot/")}
+    known = [*others.values(), *users]
+    made = {root: unroll(text) for root, text in shake(made, known).items()}
+    whole = pack_texts(made)
+    short = shorten(whole, known)
+    origins = {root: program.origins(root) for root in made}
     package = "ophion_boot/__init__.py"
-    sources = {_path(root.partition(".")[2]): text.encode() for root, text in made.items()}
-    return {**others, package: files[package], **sources}
+    sources = {_path(root.partition(".")[2]): ordered(text).encode() for root, text in short.sources.items()}
+    return Linked(
+        {**others, package: files[package], **sources},
+        name_map(whole, short, origins),
+        {
+            root: {short.globals.get(name, name): module for name, module in found.items()}
+            for root, found in origins.items()
+        },
+    )
 
 
-def link_program(files: Mapping[str, bytes]) -> tuple[Program, dict[str, str]]:
+def _program(files: Mapping[str, bytes]) -> tuple[Program, dict[str, str]]:
     """The linked Program of a firmware, and the sources of its wholes by name."""
     modules = {path: data for path, data in files.items() if path.startswith("ophion_boot/")}
     served = _closure(modules, _SERVED & {_name(path) for path in modules}, set())

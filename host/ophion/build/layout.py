@@ -21,6 +21,7 @@ from ophion_boot.fmt.key import ALGORITHMS
 from ophion.build.access import AccessPolicy, read_access
 from ophion.build.layout_error import LayoutError
 from ophion.build.layout_esp32 import check_esp32
+from ophion.build.toml_file import line_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -129,6 +130,7 @@ class Layout:
     flash_encrypted: bool = False
     secure_boot: bool = False
     delta: bool = True
+    nvs_encrypted: bool = False
 
     @property
     def has_runtime(self) -> bool:
@@ -188,17 +190,7 @@ def load_layout(path: Path) -> Layout:
 def _line_of(text: str, reason: str) -> int:
     """The line of the first entry that `reason` names, or of its section; 0 when it names none."""
     match = re.search(r"\b(board|flash|update|health|areas)(?:\.(\w+))?", reason)
-    if match is None:
-        return 0
-    section, found = "", 0
-    for number, line in enumerate(text.splitlines(), 1):
-        head = re.match(r"\s*\[(\w+)\]", line)
-        if head:
-            section = head[1]
-            found = number if section == match[1] else found
-        elif section == match[1] and match[2] and re.match(rf"\s*{match[2]}\s*=", line):
-            return number
-    return found
+    return line_of(text, match[1], match[2] or "") if match else 0
 
 
 def _layout(table: Mapping[str, Any]) -> Layout:
@@ -231,6 +223,7 @@ def _layout(table: Mapping[str, Any]) -> Layout:
         flash_encrypted=_flag(flash, "flash.encrypted", False),
         secure_boot=_flag(board, "board.secure_boot", False),
         delta=_flag(update, "update.delta", True),
+        nvs_encrypted=_flag(flash, "flash.nvs_encrypted", False),
     )
 
 
@@ -252,30 +245,22 @@ def _udp(table: Mapping[str, Any]) -> str:
 
 
 def _serial(table: Mapping[str, Any]) -> Serial | None:
-    if "serial" not in table:
-        return None
-    section = _section(table, "serial")
-    known = {field.name for field in fields(Serial)}
-    for name in section:
-        if name not in known:
-            raise LayoutError(f"serial.{name} is not one of {', '.join(sorted(known))}")
-    values: dict[str, Any] = {}
-    for name in section:
-        values[name] = (_text if name == "framing" else _number)(section, f"serial.{name}")
-    return Serial(**values)
+    return Serial(**_entries(table, "serial", Serial, "framing")) if "serial" in table else None
 
 
 def _health(table: Mapping[str, Any]) -> Health:
     """[health], each entry of which may be left out, as may all of it."""
-    section = _section(table, "health") if "health" in table else {}
-    known = {field.name for field in fields(Health)}
-    for name in section:
-        if name not in known:
-            raise LayoutError(f"health.{name} is not one of {', '.join(sorted(known))}")
-    values: dict[str, Any] = {}
-    for name in section:
-        values[name] = (_text if name == "confirm" else _number)(section, f"health.{name}")
-    return Health(**values)
+    return Health(**_entries(table, "health", Health, "confirm")) if "health" in table else Health()
+
+
+def _entries(table: Mapping[str, Any], name: str, kind: type, text: str) -> dict[str, Any]:
+    """The entries of section `name`, each a field of `kind`; all are numbers but the one called `text`."""
+    section = _section(table, name)
+    known = {field.name for field in fields(kind)}
+    for entry in section:
+        if entry not in known:
+            raise LayoutError(f"{name}.{entry} is not one of {', '.join(sorted(known))}")
+    return {entry: (_text if entry == text else _number)(section, f"{name}.{entry}") for entry in section}
 
 
 def _signatures(update: Mapping[str, Any]) -> tuple[int, ...]:

@@ -26,6 +26,9 @@ PARTITIONS = {
 }
 """Areas of the port esp32 that are partitions: type, subtype, label (ESP-IDF's, and MicroPython's `vfs`)."""
 
+NVS_KEY_ID = 5
+"""Key block whose key encrypts NVS. KEY5 takes no flash key (espefuse: a fault of the hardware)."""
+
 _ESP_SECTOR = 0x1000
 _ESP_TABLE = range(0x8000, 0x20000, 0x1000)
 _ESP_APP = 0x10000
@@ -52,6 +55,10 @@ def check_esp32(layout: Layout) -> None:
         raise LayoutError(
             f"flash.table_at {layout.table_at:#x} leaves no room for a bootloader that checks signatures"
         )
+    if layout.nvs_encrypted and not layout.flash_encrypted:
+        raise LayoutError("flash.nvs_encrypted is true, and flash.encrypted is not")
+    if layout.nvs_encrypted and layout.chip == "esp32":
+        raise LayoutError("flash.nvs_encrypted is true, and the esp32 has no HMAC engine for its key")
     for name, area in layout.areas.items():
         if name not in (*PARTITIONS, *strategy_class(layout.strategy).areas):
             raise LayoutError(f"areas.{name} is nothing that this port has")

@@ -14,11 +14,10 @@ import builtins
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ophion.build.scopes import FUNCTIONS, bound_names, imported_names, single_constants
 from ophion.errors import BuildError
 
 _CONST = "ophion_boot.compat"
-_FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-_COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
 @dataclass
@@ -71,7 +70,7 @@ class Program:
             foreign.update(dict.fromkeys(linker.foreign))
             if body:
                 texts.append(ast.unparse(ast.Module(body, [])))
-        return "\n".join([*lines, *foreign, *texts]) + "\n"
+        return "\n".join([*lines, *_merged(foreign), *texts]) + "\n"
 
     def _ordered(self, wanted: Sequence[str]) -> list[str]:
         """`wanted` so that each module stands behind those that it imports."""
@@ -91,6 +90,15 @@ class Program:
         for name in wanted:
             visit(name)
         return found
+
+
+def _merged(lines: Iterable[str]) -> list[str]:
+    """Imports of one module in one statement, at the place of the first."""
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        head, _, name = line.partition(" import ") if line.startswith("from ") else (line, "", "")
+        found.setdefault(head, []).append(name)
+    return [f"{head} import {', '.join(names)}" if names != [""] else head for head, names in found.items()]
 
 
 def _stripped(text: bytes) -> list[ast.stmt]:
@@ -135,47 +143,11 @@ def _imports(body: Sequence[ast.stmt], known: Mapping[str, object]) -> list[str]
         elif isinstance(node, ast.ImportFrom) and node.module:
             found += [f"{node.module}.{alias.name}" for alias in node.names] + [node.module]
         for child in ast.iter_child_nodes(node):
-            walk(child, later if isinstance(node, _FUNCTIONS) else found)
+            walk(child, later if isinstance(node, FUNCTIONS) else found)
 
     for stmt in body:
         walk(stmt, top)
     return [name for name in dict.fromkeys(top + later) if name in known]
-
-
-def _bound(body: Iterable[ast.AST]) -> list[str]:
-    """Names that the statements of one scope bind, in order; comprehensions and functions are scopes."""
-    found: list[str] = []
-    waiting = list(body)[::-1]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):
-            found.append(node.id)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            found.append(node.name)
-            continue
-        elif isinstance(node, ast.ExceptHandler) and node.name:
-            found.append(node.name)
-        elif isinstance(node, ast.Import):
-            found += [alias.asname or alias.name.split(".")[0] for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            found += [alias.asname or alias.name for alias in node.names]
-        elif isinstance(node, ast.Lambda | _COMPREHENSIONS):
-            continue
-        waiting += list(ast.iter_child_nodes(node))[::-1]
-    return list(dict.fromkeys(found))
-
-
-def _imported(body: Sequence[ast.stmt]) -> set[str]:
-    """Names that imports bind at the top level."""
-    found: list[ast.AST] = []
-    waiting: list[ast.AST] = list(body)
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            found.append(node)
-        elif not isinstance(node, _FUNCTIONS | ast.ClassDef):
-            waiting += ast.iter_child_nodes(node)
-    return set(_bound(found))
 
 
 def _foreign(module: _Module, known: Mapping[str, object]) -> set[str]:
@@ -183,7 +155,7 @@ def _foreign(module: _Module, known: Mapping[str, object]) -> set[str]:
     nodes = [node for stmt in module.body for node in ast.walk(stmt)]
     imports = [n for n in nodes if isinstance(n, ast.Import) and n.names[0].name not in known]
     named = [n for n in nodes if isinstance(n, ast.ImportFrom) and n.module not in known]
-    return set(_bound([*imports, *named]))
+    return set(bound_names([*imports, *named]))
 
 
 def _locals(modules: Iterable[_Module]) -> set[str]:
@@ -193,20 +165,20 @@ def _locals(modules: Iterable[_Module]) -> set[str]:
         for stmt in module.body:
             for node in ast.walk(stmt):
                 if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                    found |= set(_bound(node.body)) - _imported(node.body)
+                    found |= set(bound_names(node.body)) - imported_names(node.body)
                     found |= {arg.arg for arg in ast.walk(node.args) if isinstance(arg, ast.arg)}
                 elif isinstance(node, ast.Lambda):
                     found |= {arg.arg for arg in ast.walk(node.args) if isinstance(arg, ast.arg)}
                 elif isinstance(node, ast.comprehension):
-                    found |= set(_bound([node.target]))
+                    found |= set(bound_names([node.target]))
     return found
 
 
 def _name(module: _Module, taken: set[str], keep: bool) -> None:
     """Give each name of the module's top level, imports apart, one that nobody else has."""
     constants = set() if keep else _constants(module.body)
-    imported = _imported(module.body)
-    for name in _bound(module.body):
+    imported = imported_names(module.body)
+    for name in bound_names(module.body):
         if name in imported:
             continue
         wanted = "_" + name if name in constants and not name.startswith("_") else name
@@ -220,27 +192,9 @@ def _name(module: _Module, taken: set[str], keep: bool) -> None:
 
 def _constants(body: Sequence[ast.stmt]) -> set[str]:
     """Names that are assigned once, at the top level, and are a number, a text, bytes, or None or a bool."""
-    names = [name for stmt in body for name, _ in _single(stmt)]
+    names = [name for stmt in body for name, _ in single_constants(stmt)]
     changed = {name for stmt in body for node in ast.walk(stmt) for name in getattr(node, "names", [])}
     return {name for name in names if names.count(name) == 1 and name not in changed}
-
-
-def _single(stmt: ast.stmt) -> list[tuple[str, ast.expr]]:
-    """(name, constant) of a statement that assigns nothing else, else []."""
-    if not isinstance(stmt, ast.Assign) or len(stmt.targets) != 1:
-        return []
-    target, value = stmt.targets[0], stmt.value
-    pairs: list[tuple[ast.expr, ast.expr]] = [(target, value)]
-    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
-        pairs = list(zip(target.elts, value.elts, strict=True))
-    found: list[tuple[str, ast.expr]] = []
-    for name, item in pairs:
-        if isinstance(item, ast.Call) and isinstance(item.func, ast.Name) and item.func.id == "const":
-            item = item.args[0]
-        if not isinstance(name, ast.Name) or not isinstance(item, ast.Constant):
-            return []
-        found.append((name.id, item))
-    return found
 
 
 class _Linker(ast.NodeTransformer):
@@ -263,7 +217,7 @@ class _Linker(ast.NodeTransformer):
         constants = _constants(body) if self._module.name != self._root else set()
         found: list[ast.stmt] = []
         for stmt in body:
-            singles = _single(stmt)
+            singles = single_constants(stmt)
             if singles and all(name in constants for name, _ in singles):
                 found += [self._constant(name, value) for name, value in singles]
                 continue
@@ -326,7 +280,7 @@ class _Linker(ast.NodeTransformer):
             return self._of(module, name)
         called, home = other.names[name], self._home[module]
         if home != self._root:
-            values = [value for stmt in other.body for key, value in _single(stmt) if key == name]
+            values = [value for stmt in other.body for key, value in single_constants(stmt) if key == name]
             if values and name in _constants(other.body) and module != home:
                 self._outside[called] = f"{called} = const({ast.unparse(values[0])})"
             else:
@@ -366,7 +320,7 @@ class _Linker(ast.NodeTransformer):
             if isinstance(n, ast.Global)
             for name in n.names
         }
-        bound = set(_bound(node.body)) - _inside(node.body, self._home, self._root)
+        bound = set(bound_names(node.body)) - _inside(node.body, self._home, self._root)
         self._scopes.append((args | (bound - shared), {}, {}))
         node.body = self._block(node.body)
         self._scopes.pop()
@@ -390,7 +344,7 @@ class _Linker(ast.NodeTransformer):
         body: list[ast.stmt] = []
         for stmt in node.body:
             body += self._block([stmt])
-            bound |= set(_bound([stmt]))
+            bound |= set(bound_names([stmt]))
         node.body = [stmt for stmt in body if not isinstance(stmt, ast.Pass)] or [ast.Pass()]
         self._scopes.pop()
         return node
@@ -399,7 +353,7 @@ class _Linker(ast.NodeTransformer):
         return "" in self._scopes[-1][0]
 
     def _comprehension(self, node: ast.AST) -> ast.AST:
-        targets = {name for g in node.generators for name in _bound([g.target])}  # type: ignore[attr-defined]
+        targets = {name for g in node.generators for name in bound_names([g.target])}  # type: ignore[attr-defined]
         return self._visit_scope(node, targets)
 
     visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension
@@ -407,6 +361,10 @@ class _Linker(ast.NodeTransformer):
     def _block(self, body: list[ast.stmt]) -> list[ast.stmt]:
         found: list[ast.stmt] = []
         for stmt in body:
+            if isinstance(stmt, ast.ImportFrom) and self._left_out(stmt):
+                # It would fail, and what follows is not reached.
+                found.append(ast.Raise(ast.Name("ImportError", ast.Load())))
+                break
             visited = self.visit(stmt)
             found += visited if isinstance(visited, list) else [visited] if visited is not None else []
         kept = [stmt for stmt in found if not isinstance(stmt, ast.Pass)]

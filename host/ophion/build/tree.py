@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import posixpath
 from dataclasses import dataclass
 from pathlib import Path
 
-from ophion.build.config import CONFIG_NAME
+from ophion.build.config import CONFIG_NAME, LOCK_NAME
 from ophion.errors import BuildError
 
 OUTPUT_NAME = "build"
@@ -22,18 +23,21 @@ class SourceFile:
     source: Path
 
 
-def source_files(app_dir: Path, exclude: tuple[str, ...] = ()) -> list[SourceFile]:
+def source_files(
+    app_dir: Path, exclude: tuple[str, ...] = (), include: tuple[str, ...] = ()
+) -> list[SourceFile]:
     """List the files to pack, sorted by path.
 
-    Left out: `ophion.toml`, the output folder `build` and hidden files in the root, `__pycache__`
-    and anything whose
-    name starts with a dot anywhere, and what `exclude` matches (a pattern without / is tried on
-    the file name, with / on the whole path). Empty folders do not exist for git and so not for us.
+    Left out: `ophion.toml`, `ophion.lock` and the output folder `build` in the root, `__pycache__`
+    and anything whose name starts with a dot anywhere, what `exclude` matches, and what matches none
+    of `include` if there is any (a pattern without / is tried on the file name, with / on the whole
+    path). Empty folders do not exist for git and so not for us.
     Raises BuildError: a name that is not ASCII, a link to a folder, something that is no regular file.
     """
     found: list[SourceFile] = []
     _walk(app_dir, "", exclude, found)
-    return sorted(found, key=lambda file: file.path.split("/"))
+    wanted = [file for file in found if not include or matches(file.path, include)]
+    return sorted(wanted, key=lambda file: file.path.split("/"))
 
 
 def _walk(folder: Path, prefix: str, exclude: tuple[str, ...], found: list[SourceFile]) -> None:
@@ -43,9 +47,9 @@ def _walk(folder: Path, prefix: str, exclude: tuple[str, ...], found: list[Sourc
         raise BuildError(f"cannot read folder {folder}: {error.strerror}") from None
     for entry in entries:
         path = prefix + entry.name
-        if entry.name in _NEVER or entry.name.startswith(".") or _excluded(path, exclude):
+        if entry.name in _NEVER or entry.name.startswith(".") or matches(path, exclude):
             continue
-        if not prefix and entry.name in (CONFIG_NAME, OUTPUT_NAME):
+        if not prefix and entry.name in (CONFIG_NAME, LOCK_NAME, OUTPUT_NAME):
             continue
         _check_name(path)
         if entry.is_dir(follow_symlinks=False):
@@ -58,9 +62,17 @@ def _walk(folder: Path, prefix: str, exclude: tuple[str, ...], found: list[Sourc
             raise BuildError(f"{path} is not a regular file")
 
 
-def _excluded(path: str, patterns: tuple[str, ...]) -> bool:
+def matches(path: str, patterns: tuple[str, ...]) -> bool:
+    """One of `patterns` fits: without / the name, with / the whole path."""
     name = path.rsplit("/", 1)[-1]
     return any(fnmatch.fnmatchcase(path if "/" in item else name, item) for item in patterns)
+
+
+def check_inside(path: str) -> None:
+    """Raise BuildError unless a package may have a file of that name."""
+    if posixpath.normpath(path) != path or path.startswith(("/", "../")) or path in (".", ".."):
+        raise BuildError(f"{path!r} is not a path inside of a package")
+    _check_name(path)
 
 
 def _check_name(path: str) -> None:

@@ -21,6 +21,7 @@ from ophion.cli import (
     device_verbs,
     image_verbs,
     key_verbs,
+    provision_verbs,
     push_verbs,
     sim_verbs,
 )
@@ -54,6 +55,7 @@ def make_app() -> typer.Typer:
         push_verbs,
         device_verbs,
         board_verbs,
+        provision_verbs,
         sim_verbs,
         demo_verb,
     )

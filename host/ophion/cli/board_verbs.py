@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -21,21 +22,17 @@ def register(app: typer.Typer) -> None:
     )
     board.command("show")(show_board)
     board.command("files")(files)
+    board.command("traceback")(traceback)
     app.add_typer(board, name="board")
-
-
-def _layout_path(name: str) -> Path:
-    from ophion.build.boards import board_layout
-
-    return Path(name) if name.endswith(".toml") else board_layout(name)
 
 
 def show_board(board: Name, as_json: Json = False) -> None:
     """Show what lies where in the flash of a board."""
+    from ophion.build.boards import layout_path
     from ophion.build.layout import load_layout
     from ophion.build.partitions import picture
 
-    layout = load_layout(_layout_path(board))
+    layout = load_layout(layout_path(board))
     value = {
         "board": layout.name,
         "chip": layout.chip,
@@ -67,6 +64,7 @@ def files(
 ) -> None:
     """Write the board definition for MicroPython's own build (make BOARD_DIR=DIR), and a partition table."""
     from ophion.build.boarddir import board_files
+    from ophion.build.boards import layout_path
     from ophion.build.frozen import frozen_files
     from ophion.build.layout import load_layout
     from ophion.build.partitions import binary
@@ -79,7 +77,7 @@ def files(
         raise UsageError("a firmware needs a key to trust", "add --key KEY.pub or --roots ROOTS.chain")
     if out.exists() and any(out.iterdir()):
         raise UsageError(f"{out} is not empty", "name a new folder")
-    layout = load_layout(_layout_path(board))
+    layout = load_layout(layout_path(board))
     keys = [load_public(path) for path in key or []]
     for public in keys:
         refuse_sample(public)
@@ -99,3 +97,20 @@ def files(
         {"folder": str(out), "files": sorted(made)},
         f"{out}: {len(made)} files\nnext: make BOARD_DIR={out}",
     )
+
+
+def traceback(
+    names: Annotated[Path, typer.Argument(metavar="NAMES", help="names.txt of the firmware's board files.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="What the device printed; default: standard input."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Put the names of the bootloader's functions behind the short ones in a device's traceback."""
+    from ophion.build.names import readable
+    from ophion.files import read_file
+
+    printed = read_file(file, "traceback").decode(errors="replace") if file else sys.stdin.read()
+    text = readable(printed, read_file(names, "map of names").decode(errors="replace"))
+    show(as_json, {"traceback": text}, text.rstrip("\n"))

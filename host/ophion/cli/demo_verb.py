@@ -1,4 +1,4 @@
-"""`ophion demo`: the whole of it, without hardware: six updates on three devices, most of which go wrong.
+"""`ophion demo`: the whole of it, without hardware: seven updates on three devices, most of which go wrong.
 
 Nothing here is simulated but the chip: the keys, images, verdicts, swaps and the radio protocol are
 the real ones. The tables are read from the devices over Bluetooth.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import tempfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 NAME = "ophion-demo"
 _ASSET_BYTES = 96 * 1024
+_TABLES = {"1.4.0": "1.3.0"}
+"""A version that keeps the asset of another one."""
 _CUT_AT_OP = 61
 _FOLLOW_S = 0.05
 _BROKEN = 'print("1.2.0 starts")\nraise RuntimeError("the sensor of 1.2.0 is missing")\n'
@@ -49,6 +51,9 @@ SWAPS = (
     ("resumed", "1.3.0"),
     ("installed", "1.3.0"),
     ("confirmed", "1.3.0"),
+    ("patched", "1.4.0"),
+    ("installed", "1.4.0"),
+    ("confirmed", "1.4.0"),
 )
 
 
@@ -93,7 +98,7 @@ def demo(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show it all on a simulated device: update, tampering, a crash, a power cut; under a minute."""
+    """Show it all on a simulated device: update, tampering, a crash, a power cut, a delta; under a minute."""
     report = _Report(as_json)
     quiet_libraries()
     if folder is not None:
@@ -107,12 +112,11 @@ def demo(
 async def _run(folder: Path, report: _Report) -> None:
     from ophion.keys import generate
 
-    report.step("Keys, and an application in four versions, built and signed")
+    report.step("Keys, and an application in five versions, built and signed")
     key = folder / "key.pem"
     public = generate(key)
-    images = {
-        version: _image(folder, key, version, report) for version in ("1.0.0", "1.1.0", "1.2.0", "1.3.0")
-    }
+    versions = ("1.0.0", "1.1.0", "1.2.0", "1.3.0", "1.4.0")
+    images = {version: _image(folder, key, version, report) for version in versions}
     bench = _Bench(folder, key, public.raw, images, report)
     async with bench.device("sim") as device:
         await _swaps(device, bench)
@@ -170,8 +174,10 @@ async def _swaps(device: Simulator, bench: _Bench) -> None:
     await _reverted(images["1.2.0"], report)
     report.step("1.3.0 is pushed, and the power fails in the middle of the swap")
     await _power_cut(device, images["1.3.0"], report)
+    report.step("1.4.0 is pushed as what has changed since 1.3.0: the device makes the image of that")
+    await _push(images["1.4.0"], report, bases=[images["1.3.0"]])
     report.step("What happened, as the device tells it")
-    await _table(report, SWAPS, "1.3.0")
+    await _table(report, SWAPS, "1.4.0")
 
 
 async def _golden(device: Simulator, bench: _Bench) -> None:
@@ -220,7 +226,7 @@ def _image(folder: Path, key: Path, version: str, report: _Report) -> ImageFile:
     new_app(app, "demo")
     config = app / "ophion.toml"
     config.write_text(config.read_text().replace("1.0.0", version))
-    (app / "table.bin").write_bytes(random.Random(version).randbytes(_ASSET_BYTES))
+    (app / "table.bin").write_bytes(random.Random(_TABLES.get(version, version)).randbytes(_ASSET_BYTES))
     if version == "1.2.0":
         (app / "main.py").write_text(_BROKEN)
     built = build(app)
@@ -241,11 +247,16 @@ def _tampered(image: ImageFile, folder: Path) -> ImageFile:
     return load_image(path)
 
 
-async def _push(image: ImageFile | list[ImageFile], report: _Report, restart: bool = True) -> None:
+async def _push(
+    image: ImageFile | list[ImageFile],
+    report: _Report,
+    restart: bool = True,
+    bases: Sequence[ImageFile] = (),
+) -> None:
     from ophion.cli.push_verbs import describe_event
     from ophion.push import PushOptions, Uploading, push
 
-    async with aclosing(push(image, NAME, PushOptions(restart=restart))) as events:
+    async with aclosing(push(image, NAME, PushOptions(restart=restart, bases=bases))) as events:
         async for event in events:
             if not isinstance(event, Uploading):
                 report.note(describe_event(event))

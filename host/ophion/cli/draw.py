@@ -8,7 +8,7 @@ _BAR = 40
 
 
 def picture(name: str, image: dict[str, Any]) -> str:
-    """What `ophion.package.describe` returned, drawn from the first byte to the last."""
+    """What `ophion.package.description` returned, drawn from the first byte to the last."""
     header, payload = image["header"], image["payload"]
     lines = [
         f"{name}: version {image['version']}, {image['size']} bytes",

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ophion.cli import delta_verb, sign_verb
+from ophion.cli import build_verb, delta_verb, diff_verb, sign_verb, size_verb
 from ophion.cli.draw import picture
 from ophion.cli.output import Json, show
 from ophion.cli.sign_verb import MaxSize
@@ -21,10 +21,12 @@ def register(app: typer.Typer) -> None:
     new = typer.Typer(help="Start something new.", no_args_is_help=True, rich_markup_mode=None)
     new.command("app")(new_application)
     app.add_typer(new, name="new")
-    app.command("build")(build_payload)
+    build_verb.register(app)
     sign_verb.register(app)
     app.command("inspect")(inspect)
     app.command("verify")(verify)
+    size_verb.register(app)
+    diff_verb.register(app)
 
 
 def new_application(
@@ -37,23 +39,6 @@ def new_application(
 
     written = [str(path) for path in new_app(folder, name)]
     show(as_json, {"files": written}, "\n".join(written))
-
-
-def build_payload(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with ophion.toml.")] = Path("."),
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Where to write (default: DIR/build).")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Compile and pack an application into a payload: the same tree gives the same bytes."""
-    from ophion.build import build, output_dir
-
-    built = build(folder)
-    path = built.write(out or output_dir(folder))
-    files = f"{len(built.files)} file" + ("s" if len(built.files) != 1 else "")
-    value = {"payload": str(path), "manifest": str(path.with_suffix(".json")), **built.manifest}
-    show(as_json, value, f"{path}  {len(built.payload)} bytes, {files}, mpy v{built.compiler.mpy}")
 
 
 def inspect(image: ImageArgument, as_json: Json = False) -> None:

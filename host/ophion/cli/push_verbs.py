@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
 from ophion.cli.access_options import current_access, takes_access
+from ophion.cli.here import made_here
 from ophion.cli.output import Json, clean, print_json
 from ophion.cli.session import (
     TIMEOUT_S,
@@ -34,9 +35,12 @@ def register(app: typer.Typer) -> None:
 
 def push_image(
     image: Annotated[
-        list[Path],
-        typer.Argument(metavar="IMAGE...", help="A signed image; application and runtime together."),
-    ],
+        list[Path] | None,
+        typer.Argument(
+            metavar="IMAGE...",
+            help="A signed image (default: of the application here); application and runtime together.",
+        ),
+    ] = None,
     ble: Ble = None,
     udp: Udp = None,
     serial: Serial = None,
@@ -54,15 +58,30 @@ def push_image(
         int, typer.Option(min=0, max=100, help="Failed connections in a row before giving up.")
     ] = 5,
     timeout: Timeout = TIMEOUT_S,
+    base: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--base",
+            metavar="OLD",
+            help="Image that the device may run, or a folder of them: sends a delta.",
+        ),
+    ] = None,
+    compress: Annotated[
+        bool, typer.Option("--compress", help="Send the image compressed, if that is the smallest.")
+    ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Tell in which forms it could be sent, and how large each is.")
+    ] = False,
     radio: Radio = None,
     as_json: Json = False,
 ) -> None:
     """Upload an image, have it tried, wait until it runs and is confirmed."""
-    from ophion.package import load_image
+    from ophion.package import load_image, load_images
 
     device = device_of(ble, udp, serial, serial_raw)
-    loaded = [load_image(path) for path in image]
-    view = _view(as_json)
+    loaded = [load_image(path) for path in image or [made_here("bin")]]
+    bases = [one for path in base or [] for one in load_images(path)]
+    view = _view(as_json, explain)
 
     async def work() -> None:
         from ophion.push import PushOptions, push
@@ -74,6 +93,9 @@ def push_image(
             wait_s=wait,
             connect_s=timeout,
             access=current_access(),
+            bases=bases,
+            compress=compress,
+            explain=explain,
         )
         async with aclosing(push(loaded, device, options)) as events:
             async for event in events:
@@ -91,10 +113,10 @@ class _View(Protocol):
     def close(self) -> None: ...
 
 
-def _view(as_json: bool) -> _View:
+def _view(as_json: bool, explain: bool) -> _View:
     if as_json:
         return _JsonView()
-    return _BarView() if sys.stdout.isatty() else _LineView()
+    return _BarView(explain) if sys.stdout.isatty() else _LineView(explain)
 
 
 class _JsonView:
@@ -108,8 +130,11 @@ class _JsonView:
 class _LineView:
     """For pipes and logs: one line per step, none for progress."""
 
+    def __init__(self, explain: bool) -> None:
+        self._explain = explain
+
     def take(self, event: Event) -> None:
-        line = describe_event(event)
+        line = describe_event(event, self._explain)
         if line:
             typer.echo(line)
             sys.stdout.flush()
@@ -121,7 +146,7 @@ class _LineView:
 class _BarView:
     """For a terminal: the same lines, and a bar with rate and time left while bytes go over."""
 
-    def __init__(self) -> None:
+    def __init__(self, explain: bool) -> None:
         from rich.progress import (
             BarColumn,
             DownloadColumn,
@@ -132,6 +157,7 @@ class _BarView:
         )
 
         columns = (TextColumn("uploading"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        self._explain = explain
         self._bar = Progress(*columns, TimeRemainingColumn(), transient=True)
         self._task = self._bar.add_task("upload", visible=False)
         self._bar.start()
@@ -145,19 +171,22 @@ class _BarView:
             # However fast it was: the last of it is seen.
             self._bar.refresh()
             self._bar.update(self._task, visible=False)
-        self._bar.console.print(describe_event(event), markup=False, highlight=False)
+        self._bar.console.print(describe_event(event, self._explain), markup=False, highlight=False)
 
     def close(self) -> None:
         self._bar.stop()
 
 
-def describe_event(event: Event) -> str:
-    """One line for people; "" for an event that only a bar shows."""
+def describe_event(event: Event, explain: bool = False) -> str:
+    """One line for people; "" for an event that only a bar shows. `explain` adds one for each form."""
     value = event.to_json()
+    if event.kind == "chosen":
+        return clean("\n".join(_chosen(value, explain)))
     value["mtu_text"] = f"MTU {value['mtu']}, " if value.get("mtu") else ""
     value["what"] = "runtime " if value.get("image") else ""
     lines = {
         "connected": "connected to {device}, {mtu_text}requests of up to {buf_size} bytes",
+        "patched": "{what}version {version} made of the patch: {report}",
         "resumed": "{what}{offset} of {total} bytes are there already, the upload goes on",
         "uploading": "",
         "uploaded": "uploaded {what}{sent} of {total} bytes in {seconds:.1f} s",
@@ -168,3 +197,20 @@ def describe_event(event: Event) -> str:
         "confirmed": "{what}version {version} is confirmed ({by})",
     }
     return clean(lines[event.kind].format(**value))
+
+
+def _chosen(value: dict[str, Any], explain: bool) -> list[str]:
+    """In which form an image is sent, and (with `explain`) what there was to choose from."""
+    what = "runtime: " if value["image"] else ""
+    lines = [f"{what}sending the {value['form']} image, {value['size']} bytes"]
+    if value["form"] != "full":
+        percent = 100 * value["size"] / value["total"]
+        name = "delta" if value["form"] == "delta" else f"{value['form']} image"
+        lines = [f"{what}sending a {name} of {value['size']} bytes, {percent:.1f} % of the image"]
+    if explain:
+        for one in value["possibilities"]:
+            size = "-" if one["size"] is None else str(one["size"])
+            lines.append(f"  {one['form']:<12}{size:>9}  {one['reason']}".rstrip())
+    elif value["reason"]:
+        lines[0] += f" ({value['reason']})"
+    return lines

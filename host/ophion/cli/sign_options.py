@@ -7,11 +7,13 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ophion.cli.here import config_of, made_here
 from ophion.errors import InputError, UsageError
 from ophion.files import read_file
 from ophion.versions import Version, parse_version
 
 if TYPE_CHECKING:
+    from ophion.build.config import SignDefaults
     from ophion.sign import Dependency, SignOptions
 
 _PAIR = re.compile(r"\(\s*(\d+)\s*,\s*([0-9.+]+)\s*\)")
@@ -59,6 +61,23 @@ def read_version(payload: Path, given: str) -> Version:
         return parse_version(str(json.loads(read_file(manifest, "manifest"))["version"]))
     except (ValueError, KeyError, TypeError):
         raise InputError(f"{manifest} is not a manifest of `ophion build`", hint) from None
+
+
+def app_defaults(payload: Path | None) -> tuple[Path, SignDefaults, int]:
+    """What to sign, [sign] of the application that it belongs to, and the most bytes its boards' slots take.
+
+    Without `payload` it is what was built of the application in the current folder, or above it. A payload
+    that lies outside of all applications has no defaults.
+    """
+    from ophion.build.config import SignDefaults
+
+    path = payload or made_here("romfs")
+    config = config_of(path)
+    if config is None:
+        return path, SignDefaults(), 0
+    # A runtime (the other kind of payload) goes into slots of its own.
+    room = config.max_image_size if path.suffix == ".romfs" else 0
+    return path, config.sign, config.sign.max_size or room
 
 
 def _dependencies(word: str) -> list[Dependency]:

@@ -9,7 +9,7 @@ import typer
 
 from ophion.cli.key_verbs import PassphraseFile, passphrase_source
 from ophion.cli.output import Json, byte_count, show
-from ophion.cli.sign_options import read_options, read_version
+from ophion.cli.sign_options import app_defaults, read_options, read_version
 from ophion.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from ophion.sign import SignOptions
     from ophion.versions import Version
 
-Payload = Annotated[Path, typer.Argument(metavar="PAYLOAD", help="What `ophion build` made.")]
+Payload = Annotated[
+    Path | None,
+    typer.Argument(metavar="PAYLOAD", help="What `ophion build` made (default: of the application here)."),
+]
 Key = Annotated[
     str,
     typer.Option("--key", "-k", metavar="URI", help="The signing key: PATH, file:PATH or pkcs11:..."),
@@ -87,7 +90,7 @@ def register(app: typer.Typer) -> None:
 
 
 def sign_payload(
-    payload: Payload,
+    payload: Payload = None,
     key: Key = "",
     out: Out = None,
     version: VersionText = "",
@@ -107,28 +110,37 @@ def sign_payload(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Make a signed MCUboot image of a payload."""
+    """Make a signed MCUboot image of a payload, and its bill of materials.
+
+    What no option says is taken from [sign] in the application's ophion.toml.
+    """
     from ophion.files import read_file
     from ophion.keys.chain import load_chain
     from ophion.sign.claims import claim_tlvs
 
-    found = load_chain(chain) if chain else None
+    path, defaults, room = app_defaults(payload)
+    if export_digest is None and import_signature is None:
+        key = key or defaults.key
     _check_words(key, export_digest, import_signature, out)
+    chain = chain or defaults.chain
+    found = load_chain(chain) if chain else None
+    counter = security_counter or defaults.security_counter
+    runtime = min_runtime or defaults.min_runtime
     options = read_options(
-        security_counter,
+        counter,
         dependency or [],
         custom_tlv or [],
         header_size,
-        max_size,
-        encrypt or [],
+        max_size or room or None,
+        encrypt or list(defaults.encrypt),
         encrypt_keylen,
-        claim_tlvs(found.data if found else b"", hardware or [], min_runtime),
+        claim_tlvs(found.data if found else b"", hardware or list(defaults.hardware), runtime),
     )
-    data = read_file(payload, "payload")
-    chosen = read_version(payload, version)
-    if security_counter == "auto":
+    data = read_file(path, "payload")
+    chosen = read_version(path, version)
+    if counter == "auto":
         options = options.with_counter(chosen.security_counter)
-    work = _Work(payload, data, chosen, options, found, force)
+    work = _Work(path, data, chosen, options, found, force, runtime)
     if export_digest is not None:
         value, text = work.export(export_digest)
     else:
@@ -162,13 +174,18 @@ class _Work:
         options: SignOptions,
         chain: Chain | None,
         force: bool,
+        runtime: str,
     ) -> None:
+        from ophion.build.sbom import load_manifest
+
         self._path = path
         self._payload = payload
         self._version = version
         self._options = options
         self._chain = chain
         self._force = force
+        self._runtime = runtime
+        self._manifest = load_manifest(path, payload)
 
     def export(self, target: Path) -> tuple[dict[str, Any], str]:
         """Write the digest to `target`; what to say about it."""
@@ -190,6 +207,8 @@ class _Work:
         self, out: Path | None, key: str, passphrase_file: Path | None, signature: Path | None
     ) -> tuple[dict[str, Any], str]:
         """Write the image, signed by `key` or with the given signature; what to say about it."""
+        from ophion.build.sbom import bill_path
+        from ophion.files import write_file
         from ophion.keys import open_signer
         from ophion.sign import assemble, image_digest, sign, write_image
 
@@ -204,6 +223,8 @@ class _Work:
             public, made = _outside(key, signature, digest, passphrase_file)
             self._check_chain(public)
             image = assemble(self._payload, self._version, public, made, self._options)
+        facts = {"hash": digest.hex(), "keyhash": public.keyhash.hex(), "min_runtime": self._runtime}
+        bill = self._sbom(image, facts)
         target = out or self._path.with_suffix(".bin")
         write_image(target, image, self._path, force=self._force)
         value = {
@@ -215,7 +236,18 @@ class _Work:
             "keyhash": public.keyhash.hex(),
             "encrypted": bool(self._options.recipients),
         }
+        if bill:
+            value["sbom"] = str(bill_path(target))
+            write_file(bill_path(target), bill)
         return value, f"{target}  {len(image)} bytes, version {self._version}, hash {digest.hex()[:16]}..."
+
+    def _sbom(self, image: bytes, facts: dict[str, str]) -> bytes:
+        """The bill of materials of the image, b"" for a payload without manifest."""
+        from ophion.build.sbom import sbom
+
+        if self._manifest is None:
+            return b""
+        return sbom({**self._manifest, "version": str(self._version)}, image, facts)
 
     def _check_chain(self, public: PublicKey) -> None:
         """An image whose chain is for another key would be refused by every device."""

@@ -12,6 +12,7 @@ from ophion.keys.public import PublicKey, load_public
 from ophion.keys.recipient import (
     DeviceKey,
     Recipient,
+    generate_device_key,
     generate_recipient,
     load_device_key,
     load_recipient,
@@ -28,6 +29,7 @@ __all__ = [
     "Recipient",
     "Signer",
     "generate",
+    "generate_device_key",
     "generate_recipient",
     "load_device_key",
     "load_public",

@@ -5,14 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ophion_boot.fmt.wrapped import EC256, ID_BYTES, X25519
 
-from ophion.errors import KeyFileError
+from ophion.errors import KeyFileError, UsageError
 from ophion.files import read_file
 from ophion.keys.file_signer import write_pair
 from ophion.keys.public import load_any
 from ophion.keys.sample import refuse_hash
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,32 @@ def generate_recipient(
     return Recipient("x25519", key.public_key().public_bytes(Encoding.DER, form))
 
 
+def generate_device_key(
+    kind: str, path: str | os.PathLike[str] | None = None, passphrase: bytes | None = None
+) -> DeviceKey:
+    """Make a device's private key of `kind` ("x25519", "ecdsa-p256") in memory.
+
+    With `path` a copy is written there, encrypted with `passphrase`, in place of what is there.
+    Raises UsageError for another kind or a copy without passphrase, InputError when it cannot be written.
+    """
+    from cryptography.hazmat.primitives.asymmetric import ec, x25519
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    key: x25519.X25519PrivateKey | ec.EllipticCurvePrivateKey
+    if kind == "x25519":
+        key = x25519.X25519PrivateKey.generate()
+    elif kind == "ecdsa-p256":
+        key = ec.generate_private_key(ec.SECP256R1())
+    else:
+        raise UsageError(f"no such type of device key: {kind!r}", "x25519 or ecdsa-p256")
+    form = PublicFormat.SubjectPublicKeyInfo
+    if path is not None:
+        if not passphrase:
+            raise UsageError("a copy of a device's key needs a passphrase")
+        write_pair(path, key, key.public_key().public_bytes(Encoding.PEM, form), passphrase, True)
+    return DeviceKey(Recipient(kind, key.public_key().public_bytes(Encoding.DER, form)), _raw(key))
+
+
 def load_device_key(path: str | os.PathLike[str], *, allow_sample: bool | None = None) -> DeviceKey:
     """Read the private key that `path` holds: PEM without passphrase.
 
@@ -76,10 +107,17 @@ def load_device_key(path: str | os.PathLike[str], *, allow_sample: bool | None =
     except (ValueError, TypeError, UnsupportedAlgorithm):
         hint = "a device needs the private half, without passphrase"
         raise KeyFileError(f"{where} is not a private key in PEM form", hint) from None
+    assert isinstance(key, x25519.X25519PrivateKey | ec.EllipticCurvePrivateKey)
+    return DeviceKey(found, _raw(key))
+
+
+def _raw(key: X25519PrivateKey | EllipticCurvePrivateKey) -> bytes:
+    """The 32 bytes that a device keeps."""
+    from cryptography.hazmat.primitives.asymmetric import x25519
+
     if isinstance(key, x25519.X25519PrivateKey):
-        return DeviceKey(found, key.private_bytes_raw())
-    assert isinstance(key, ec.EllipticCurvePrivateKey)
-    return DeviceKey(found, key.private_numbers().private_value.to_bytes(32, "big"))
+        return key.private_bytes_raw()
+    return key.private_numbers().private_value.to_bytes(32, "big")
 
 
 def load_recipient(path: str | os.PathLike[str], *, allow_sample: bool | None = None) -> Recipient:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ophion_boot.core import depend
@@ -172,6 +174,23 @@ def load_image(path: str | os.PathLike[str]) -> ImageFile:
     Raises InputError (no file) or ImageError (what is wrong with it).
     """
     return parse_image(read_file(path, "image"), os.fspath(path))
+
+
+def load_images(path: str | os.PathLike[str]) -> list[ImageFile]:
+    """The image file `path`, or every image in the folder `path`, where other files are passed over.
+
+    Raises InputError, and ImageError for a file that is no image, or a folder that holds none.
+    """
+    if not os.path.isdir(path):
+        return [load_image(path)]
+    found = []
+    for file in sorted(Path(path).iterdir()):
+        if file.is_file():
+            with suppress(ImageError):
+                found.append(load_image(file))
+    if not found:
+        raise ImageError(f"{os.fspath(path)}: no image lies in this folder")
+    return found
 
 
 def parse_image(data: bytes, where: str = "image") -> ImageFile:

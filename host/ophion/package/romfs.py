@@ -1,22 +1,16 @@
-"""What is in a ROMFS: a listing, read with the same care as anything else that comes from outside.
-
-Records are (kind, length, body), kind and length as big-endian base-128 numbers (MicroPython
-extmod/vfs_rom.c).
-"""
+"""What is in a ROMFS: a listing, by the reader that devices without VfsRom have."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+from ophion_boot.fmt import FormatError
+from ophion_boot.fmt.romfs import Memory, Romfs
 
 from ophion.errors import ImageError
 
 MAGIC = b"\xd2\xcd\x31"
-_VERBATIM = 2
-_POINTER = 3
-_DIRECTORY = 4
-_FILE = 5
-_DEPTH_MAX = 16
-_UINT_MAX = 1 << 32
 
 
 @dataclass(frozen=True)
@@ -37,68 +31,18 @@ def list_romfs(payload: bytes) -> list[RomFile]:
     """The files of a ROMFS in the order they are stored. Raises ImageError if it is damaged."""
     if not is_romfs(payload):
         raise ImageError("the payload is not a ROMFS")
-    start, size = _uint(payload, len(MAGIC), len(payload))
-    if start + size > len(payload):
-        raise ImageError(f"ROMFS of {size} bytes runs over the payload of {len(payload)}")
-    found: list[RomFile] = []
-    _folder(payload, start, start + size, "", 0, found)
-    return found
+    try:
+        romfs = Romfs(Memory(payload), 0, len(payload))
+        return list(_files(romfs, romfs.root, ""))
+    except FormatError as error:
+        raise ImageError(str(error)) from None
 
 
-def _folder(data: bytes, at: int, end: int, prefix: str, depth: int, found: list[RomFile]) -> None:
-    if depth > _DEPTH_MAX:
-        raise ImageError(f"ROMFS folders are nested deeper than {_DEPTH_MAX}")
-    while at < end:
-        kind, body, stop = _record(data, at, end)
-        if kind == _DIRECTORY:
-            name, inside = _name(data, body, stop)
-            _folder(data, inside, stop, f"{prefix}{name}/", depth + 1, found)
-        elif kind == _FILE:
-            name, inside = _name(data, body, stop)
-            found.append(_file(data, inside, stop, prefix + name))
-        at = stop
-
-
-def _file(data: bytes, at: int, end: int, path: str) -> RomFile:
-    while at < end:
-        kind, body, stop = _record(data, at, end)
-        if kind == _VERBATIM:
-            return RomFile(path, body, stop - body)
-        if kind == _POINTER:
-            size, next_at = _uint(data, body, stop)[::-1]
-            _, offset = _uint(data, next_at, stop)
-            if offset + size > len(data):
-                raise ImageError(f"ROMFS file {path} points outside the payload")
-            return RomFile(path, offset, size)
-        at = stop
-    raise ImageError(f"ROMFS file {path} has no content record")
-
-
-def _record(data: bytes, at: int, end: int) -> tuple[int, int, int]:
-    """(kind, start of body, end of body) of the record at `at`."""
-    body, kind = _uint(data, at, end)
-    body, length = _uint(data, body, end)
-    if body + length > end:
-        raise ImageError(f"ROMFS record at {at} runs {body + length - end} bytes over its parent")
-    return kind, body, body + length
-
-
-def _name(data: bytes, at: int, end: int) -> tuple[str, int]:
-    start, length = _uint(data, at, end)
-    if start + length > end:
-        raise ImageError(f"ROMFS name at {at} runs over its record")
-    return data[start : start + length].decode("ascii", "backslashreplace"), start + length
-
-
-def _uint(data: bytes, at: int, end: int) -> tuple[int, int]:
-    """(position after it, value) of the number at `at`."""
-    value = 0
-    while at < end:
-        byte = data[at]
-        at += 1
-        value = value << 7 | byte & 0x7F
-        if value >= _UINT_MAX:
-            break
-        if not byte & 0x80:
-            return at, value
-    raise ImageError(f"ROMFS number before {at} is cut off or too large")
+def _files(romfs: Romfs, place: tuple[int, int], prefix: str) -> Iterator[RomFile]:
+    for name, folder, first, end in romfs.entries(*place):
+        path = prefix + name.decode()
+        if folder:
+            yield from _files(romfs, (first, end), path + "/")
+        else:
+            first, end = romfs.content(first, end)
+            yield RomFile(path, first, end - first)

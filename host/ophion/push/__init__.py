@@ -8,11 +8,14 @@ async with Link("ophion-sim") as link:
 """
 
 from ophion.push.access import Access
+from ophion.push.discovery import Found, scan
 from ophion.push.events import (
+    Chosen,
     Confirmed,
     Connected,
     Event,
     Marked,
+    Patched,
     Reconnecting,
     Resetting,
     Resumed,
@@ -22,17 +25,18 @@ from ophion.push.events import (
 )
 from ophion.push.link import Link
 from ophion.push.radio import use_radio
-from ophion.push.scan import Found, scan
 from ophion.push.update import PushOptions, push
 
 __all__ = [
     "Access",
+    "Chosen",
     "Confirmed",
     "Connected",
     "Event",
     "Found",
     "Link",
     "Marked",
+    "Patched",
     "PushOptions",
     "Reconnecting",
     "Resetting",

@@ -1,6 +1,6 @@
 """What happens while an image is pushed, as values in the order they happen.
 
-    Connected (Resumed? Uploading* Uploaded)+ Marked+
+    Connected (Chosen? Resumed? Uploading* Uploaded Patched?)+ Marked+
     Resetting (Reconnecting | Connected)* Running+ Confirmed+
 
 A lost link puts `Reconnecting`, `Connected` anywhere before `Resetting`; the upload begins again, mostly with
@@ -36,6 +36,23 @@ class Connected(Event):
 
 
 @dataclass(frozen=True)
+class Chosen(Event):
+    """The image is sent as `form` ("full", "delta", "compressed"), `size` bytes for an image of `total`.
+
+    `possibilities` are all forms there were: {"form", "size" (None: not to be had), "reason"}; `reason` says
+    why a full image is sent though others were asked for.
+    """
+
+    kind: ClassVar[str] = "chosen"
+    form: str
+    size: int
+    total: int
+    reason: str
+    possibilities: list[dict[str, Any]]
+    image: int = 0
+
+
+@dataclass(frozen=True)
 class Resumed(Event):
     """`offset` of `total` bytes were on the device already, from an upload that was interrupted."""
 
@@ -65,6 +82,16 @@ class Uploaded(Event):
     total: int
     sent: int
     seconds: float
+    image: int = 0
+
+
+@dataclass(frozen=True)
+class Patched(Event):
+    """The device made the image `version` of a patch; `report` is what it logged of bytes and saving."""
+
+    kind: ClassVar[str] = "patched"
+    version: str
+    report: str
     image: int = 0
 
 

@@ -141,19 +141,23 @@ class BatteryRead(_ReadRequest):
 
 
 class DeltaBase(_Part):
-    """The active image of image number `image`."""
+    """The active image of image number `image`; `size` in bytes, TLVs too."""
 
     image: int
     version: str
     hash: bytes
+    size: int = 0
 
 
 class DeltaBaseResponse(_ReadResponse):
-    """What a delta can be made against."""
+    """What patches can be made against, the format of those that are taken (0: none), and the largest table
+    of their decoder (2^bits entries)."""
 
     _COMMAND_ID = 5
 
     bases: list[DeltaBase]
+    patch: int = 0
+    bits: int = 0
 
 
 class DeltaBaseRead(_ReadRequest):

@@ -33,6 +33,8 @@ from ophion.push.group64 import GROUP as OPHION_GROUP
 from ophion.push.group64 import (
     CountersRead,
     CountersResponse,
+    DeltaBaseRead,
+    DeltaBaseResponse,
     InfoRead,
     InfoResponse,
     LogEntry,
@@ -165,9 +167,11 @@ class Link:
         return Limits.of(size, answer.buf_count, self._transport.mtu, ours, at_once)
 
     async def upload(
-        self, data: bytes, image: int = 0, digest: bytes = b"", window: int | None = None
+        self, data: bytes, image: int = 0, digest: bytes = b"", window: int | None = None, makes: int = 0
     ) -> AsyncGenerator[int, None]:
         """Send `data` to the free slot of image number `image` (0 application, 1 runtime).
+
+        `data` may be a patch (`ophion.delta`): `makes` is the size of the image that it makes, in bytes.
 
         Yields how many bytes the device has, which may begin above 0, and go back when something was lost.
         `digest` is what the image list will call it: that tells whether it is there when the last answer was
@@ -180,6 +184,8 @@ class Link:
             return any(state.hash == digest for state in await self.images() if not state.active)
 
         limits = await self.limits(window)
+        if makes:
+            limits = limits.making(makes)
         steps = Uploader(self._client, data, image, limits, arrived if digest else None).run()
         try:
             async with aclosing(steps):
@@ -221,6 +227,16 @@ class Link:
         """What the device counts, by group: "events" for ever, "boot" and "link" since its last reset."""
         answer: CountersResponse = await self._request(CountersRead(), "its counters")
         return dict(answer.counters)
+
+    async def patches(self) -> DeltaBaseResponse | None:
+        """What patches can be made against; None for a device that takes none."""
+        try:
+            answer: DeltaBaseResponse = await self._request(DeltaBaseRead(), "what patches it takes")
+        except RefusedError as error:
+            if error.group == GENERIC and error.rc == MGMT_ERR.ENOTSUP:
+                return None
+            raise
+        return answer
 
     async def set(self, name: str, value: str) -> None:
         """Change the setting "name" or "period_s" for good; an empty `value` is the layout's own.

@@ -14,7 +14,7 @@ import asyncio
 import hashlib
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from smp.message import ResponseType
@@ -27,6 +27,7 @@ SLOW_ANSWER_TIMEOUT_S = 40.0
 """For the first and the last chunk: a device may erase flash or hash the image before it answers."""
 OPHION_SLOW_S = 10.0
 """For these of a device that erases as it goes."""
+_MADE_BYTES_A_S = 32 * 1024  # at least: decoded, and programmed to erased flash
 _NEVER_S = 3600.0  # the client's own clock: the one that counts is here
 _SILENCES_MAX = 5
 _GROW_AFTER = 32
@@ -43,12 +44,19 @@ class Requester(Protocol):
 @dataclass(frozen=True)
 class Limits:
     """What a device takes: requests of `packet` bytes, `window` of them at once; they travel in writes of
-    `write` bytes (0: each in one piece). The first and the last chunk may take `slow_s` to be answered."""
+    `write` bytes (0: each in one piece). The first and the last chunk may take `slow_s` to be answered, the
+    others `answer_s`."""
 
     packet: int
     window: int = 1
     write: int = 0
     slow_s: float = SLOW_ANSWER_TIMEOUT_S
+    answer_s: float = ANSWER_TIMEOUT_S
+
+    def making(self, size: int) -> Limits:
+        """The same for a patch: any chunk of it may make all of an image of `size` bytes."""
+        seconds = self.slow_s + size / _MADE_BYTES_A_S
+        return replace(self, slow_s=seconds, answer_s=seconds)
 
     @classmethod
     def of(
@@ -155,7 +163,7 @@ class Uploader:
         slow = any(chunk.start == 0 or chunk.end == len(self._data) for chunk in self._flight)
         await asyncio.wait(
             [chunk.answer for chunk in self._flight],
-            timeout=self._limits.slow_s if slow else ANSWER_TIMEOUT_S,
+            timeout=self._limits.slow_s if slow else self._limits.answer_s,
             return_when=asyncio.FIRST_COMPLETED,
         )
         missing = next((i for i, chunk in enumerate(self._flight) if chunk.answer.done()), None)

@@ -6,18 +6,27 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from smp.image_management import ImageState
+from smp.image_management import IMG_MGMT_ERR, ImageState
 
-from ophion.errors import DeviceNotFound, LinkLost, OphionError, RevertedError, UsageError
+from ophion.errors import (
+    DeviceNotFound,
+    LinkLost,
+    OphionError,
+    RefusedError,
+    RevertedError,
+    UsageError,
+)
 from ophion.package.image import APP, RUNTIME, ImageFile
 from ophion.push.access import Access
 from ophion.push.events import (
+    Chosen,
     Confirmed,
     Connected,
     Event,
     Marked,
+    Patched,
     Reconnecting,
     Resetting,
     Resumed,
@@ -25,6 +34,7 @@ from ophion.push.events import (
     Uploaded,
     Uploading,
 )
+from ophion.push.forms import FULL, Choice, Chooser
 from ophion.push.group64 import LogEntry
 from ophion.push.link import CONNECT_TIMEOUT_S, Link
 
@@ -35,6 +45,8 @@ _RETRY_PAUSE_S = 0.5
 _SCAN_S = 5.0
 _STUCK_MAX = 20
 _ENDINGS = ("reverted", "refused")
+_NO_PATCH = (IMG_MGMT_ERR.NO_IMAGE, IMG_MGMT_ERR.NO_FREE_MEMORY, IMG_MGMT_ERR.INVALID_IMAGE_HEADER)
+"""What a device may have against a patch and not against the image; of both it says it twice."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +60,9 @@ class PushOptions:
     connect_s  how long one try to find and connect to the device may take before the reset
     access     what is shown to the device on each connection, None: nothing
     window     how many requests may be on their way at once; None: what the device has buffers for
+    bases      images that the device may run: if it does, it is sent a patch, when that is smaller
+    compress   send the image compressed, if that is the smallest
+    explain    tell in which forms the image could be sent, also when there are no bases
     """
 
     confirm: bool = False
@@ -57,6 +72,9 @@ class PushOptions:
     connect_s: float = CONNECT_TIMEOUT_S
     access: Access | None = None
     window: int | None = None
+    bases: Sequence[ImageFile] = ()
+    compress: bool = False
+    explain: bool = False
 
 
 async def push(
@@ -99,6 +117,7 @@ class _Push:
         self._log_mark = 0
         self._seen = False
         self._runs_already = False
+        self._chooser = Chooser(options.bases, options.compress)
 
     async def close(self) -> None:
         """End the connection, if there is one."""
@@ -169,14 +188,34 @@ class _Push:
         await link.test(image.hash)
 
     async def _upload(self, link: Link, image: ImageFile) -> AsyncGenerator[Event, None]:
-        data = image.image
+        """Send the smallest form of `image` that the device takes, at last the image itself."""
+        while True:
+            choice = Choice(FULL, image.image, ())
+            if self._options.bases or self._options.compress or self._options.explain:
+                choice = await self._chooser.choose(image, await link.patches())
+                yield _chosen(choice, image)
+            try:
+                async with aclosing(self._send(link, image, choice)) as events:
+                    async for event in events:
+                        yield event
+                return
+            except (LinkLost, DeviceNotFound):
+                raise
+            except OphionError as error:
+                if choice.form == FULL or (isinstance(error, RefusedError) and error.rc not in _NO_PATCH):
+                    raise
+                self._chooser.refused(choice.form, image, getattr(error, "reason", "") or error.message)
+
+    async def _send(self, link: Link, image: ImageFile, choice: Choice) -> AsyncGenerator[Event, None]:
+        data = choice.data
         number = image.number
+        makes = 0 if choice.form == FULL else image.size
         total = len(data)
         started = last = time.monotonic()
         start: int | None = None
         reached, stuck = -1, 0
         window = self._options.window
-        async with aclosing(link.upload(data, number, image.hash, window)) as offsets:
+        async with aclosing(link.upload(data, number, image.hash, window, makes)) as offsets:
             async for offset in offsets:
                 now = time.monotonic()
                 stuck = stuck + 1 if offset <= reached else 0
@@ -192,6 +231,10 @@ class _Push:
                     last = now
                     yield _progress(offset, total, (offset - start) / max(now - started, 1e-6), number)
         yield Uploaded(total, total - (start or 0), round(time.monotonic() - started, 3), number)
+        if makes:
+            for entry in await link.log():
+                if entry.event == "patched" and entry.n > self._log_mark:
+                    yield Patched(entry.version, entry.reason, number)
 
     async def _restart(self) -> AsyncGenerator[Event, None]:
         if self._runs_already:
@@ -313,6 +356,11 @@ class _Push:
 
     def _connected(self, link: Link) -> Connected:
         return Connected(self._device, link.mtu, link.buf_size)
+
+
+def _chosen(choice: Choice, image: ImageFile) -> Chosen:
+    possibilities = [asdict(one) for one in choice.possibilities]
+    return Chosen(choice.form, len(choice.data), image.size, choice.reason, possibilities, image.number)
 
 
 def _find(states: Sequence[ImageState], image: ImageFile) -> ImageState | None:

@@ -22,7 +22,7 @@ from bench.link.figures import PROFILES, RUNS, Limits, Profile, bounds, broken, 
 
 KIB = 256
 HEAD = ("link", "bound: link, flash", *(f"{client} to {kind.name}" for client, kind in RUNS))
-HEAD += ("of the bound", "over Zephyr-like", "over smpclient", "smpclient over Zephyr-like")
+HEAD += ("device busy", "of the bound", "over Zephyr-like", "over smpclient", "smpclient over Zephyr-like")
 
 
 def row(profile: Profile, outcomes: list[Outcome]) -> list[str]:
@@ -30,6 +30,7 @@ def row(profile: Profile, outcomes: list[Outcome]) -> list[str]:
     link, flash = bounds(profile)
     cells = [profile.name, f"{link / 1000:.1f}, {flash / 1000:.1f}"]
     cells += [f"{outcome.rate / 1000:.1f}" for outcome in outcomes]
+    cells.append(f"{100 * outcomes[0].busy / outcomes[0].seconds:.0f} %")
     for name, value in ratios(profile, outcomes).items():
         text = f"{100 * value:.0f} %" if name == "share" else f"{value:.2f}"
         cells.append(text if name in profile.held else f"({text})")

@@ -52,12 +52,13 @@ class Transport(SMPTransport):
 
 @dataclass(frozen=True)
 class Outcome:
-    """An upload: virtual seconds of it, writes and packets, requests that the device dropped."""
+    """An upload: virtual seconds of it, packets, requests that the device dropped, seconds that it worked."""
 
     seconds: float
     size: int
     packets: int
     dropped: int
+    busy: float
 
     @property
     def rate(self) -> float:
@@ -107,4 +108,4 @@ def upload(client: str, kind: Kind, image: bytes, options: LinkOptions, blank: b
     (took, device, radio), _ = run(main)
     if device.staged(len(image)) != image:
         raise ValueError(f"{client} to the device {kind.name}: another image arrived")
-    return Outcome(took, len(image), radio.packets, device.inbox.dropped)
+    return Outcome(took, len(image), radio.packets, device.inbox.dropped, device.busy)

@@ -75,11 +75,14 @@ def flash_rate(blank: bool) -> float:
 
 
 class Device:
-    """A device of a `kind` whose free slot is written all over, or `blank`; `answer(value)` notifies."""
+    """A device of a `kind` whose free slot is written all over, or `blank`; `answer(value)` notifies.
+
+    `busy` is how many seconds of its time were flash or processor.
+    """
 
     def __init__(self, kind: Kind, size: int, blank: bool, answer) -> None:
         self.kind = kind
-        self.dropped = 0
+        self.busy = 0.0
         sectors = -(-size // SECTOR) + 4
         content = (b"\xff" if blank else b"\0") * ((2 * sectors + 1) * SECTOR)
         self.flash = TimedFlash(io.BytesIO(content), len(content), SECTOR, 4)
@@ -142,6 +145,7 @@ class Device:
         elif self.kind.erases_ahead and not self.inbox.partial():
             self._idle()
         took += self.flash.spent - before
+        self.busy += took
         self._loop.call_later(took, self._done, response)
 
     def _done(self, response: bytes | None) -> None:

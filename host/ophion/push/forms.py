@@ -1,0 +1,135 @@
+"""In which form an image is sent: as it is, or as a patch (SPEC.md 12) of what runs, or of nothing.
+
+The smallest form that the device says it can take is sent. A form is a function of (image, bases, what the
+device told); it returns the bytes, or raises Unfit with the reason. The full image is not one of them: it
+always can be sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ophion_boot.fmt.delta import TABLE_BITS, VERSION
+
+from ophion.delta import make_image_patch, make_patch
+from ophion.errors import PatchError
+from ophion.package.image import ImageFile
+from ophion.push.group64 import DeltaBaseResponse
+
+FULL = "full"
+DELTA = "delta"
+COMPRESSED = "compressed"
+
+
+class Unfit(Exception):
+    """This form of the image cannot be made, or is of no use; the text says why."""
+
+
+@dataclass(frozen=True)
+class Possibility:
+    """One form: its `size` in bytes, or None and the `reason` why it is not to be had."""
+
+    form: str
+    size: int | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The `form` that is sent, its bytes, and all that there was to choose from."""
+
+    form: str
+    data: bytes
+    possibilities: tuple[Possibility, ...]
+
+    @property
+    def reason(self) -> str:
+        """Why it is not a smaller form; "" when it is one."""
+        if self.form != FULL:
+            return ""
+        return "; ".join(f"{one.form}: {one.reason}" for one in self.possibilities if one.reason)
+
+
+def delta(image: ImageFile, bases: Sequence[ImageFile], device: DeltaBaseResponse) -> bytes:
+    """A patch for the image that the device runs, which has to be among `bases`."""
+    if not bases:
+        raise Unfit("no image is given that the device may run (--base)")
+    runs = next((base for base in device.bases if base.image == image.number), None)
+    if runs is None:
+        raise Unfit("the device names no image that a patch can be made against")
+    old = next((base for base in bases if (base.hash, base.size) == (runs.hash, runs.size)), None)
+    if old is None:
+        raise Unfit(f"the device runs {runs.version} ({runs.hash.hex()[:16]}), which was not given")
+    try:
+        return make_image_patch(old, image, small=device.bits < TABLE_BITS[-1])
+    except PatchError as error:
+        raise Unfit(error.message) from None
+
+
+def compressed(image: ImageFile, bases: Sequence[ImageFile], device: DeltaBaseResponse) -> bytes:
+    """A patch that needs no image: the whole one, made small. It uses no `bases`."""
+    if image.aes_bits:
+        raise Unfit("the image is encrypted, that does not get smaller")
+    return make_patch(b"", image.image, small=device.bits < TABLE_BITS[-1])
+
+
+_FORMS: dict[str, Callable[[ImageFile, Sequence[ImageFile], DeltaBaseResponse], bytes]] = {
+    DELTA: delta,
+    COMPRESSED: compressed,
+}
+
+
+class Chooser:
+    """Chooses for one device; what it made once is not made again. `bases` are images that it may run; with
+    `compress` the whole image is made small, too, which takes a while here and there."""
+
+    def __init__(self, bases: Sequence[ImageFile], compress: bool = False) -> None:
+        self._bases = bases
+        self._compress = compress
+        self._made: dict[tuple[str, bytes, bytes], bytes | Unfit] = {}
+        self._refused: dict[tuple[str, bytes], str] = {}
+
+    def refused(self, form: str, image: ImageFile, reason: str) -> None:
+        """The device does not take this form of `image`."""
+        self._refused[form, image.hash] = f"refused by the device: {reason}"
+
+    async def choose(self, image: ImageFile, device: DeltaBaseResponse | None) -> Choice:
+        """The smallest form; `device` is what it told of patches, None when it takes none.
+
+        Patches are made in a thread: the connection stands meanwhile.
+        """
+        possible = [Possibility(FULL, image.size)]
+        best = Possibility(FULL, image.size), image.image
+        for form in _FORMS:
+            try:
+                data = await self._form(form, image, device)
+            except Unfit as why:
+                possible.append(Possibility(form, None, str(why)))
+                continue
+            found = Possibility(form, len(data), "" if len(data) < image.size else "not smaller")
+            possible.append(found)
+            if len(data) < len(best[1]):
+                best = found, data
+        return Choice(best[0].form, best[1], tuple(possible))
+
+    async def _form(self, form: str, image: ImageFile, device: DeltaBaseResponse | None) -> bytes:
+        if (form, image.hash) in self._refused:
+            raise Unfit(self._refused[form, image.hash])
+        if form == COMPRESSED and not self._compress:
+            raise Unfit("not asked for (--compress)")
+        if device is None or not device.patch:
+            raise Unfit("the device takes no patches")
+        if device.patch != VERSION:
+            raise Unfit(f"the device takes patches of format {device.patch}, this is format {VERSION}")
+        key = form, image.hash, b"".join(base.hash for base in device.bases)
+        if key not in self._made:
+            try:
+                self._made[key] = await asyncio.to_thread(_FORMS[form], image, self._bases, device)
+            except Unfit as why:
+                self._made[key] = why
+        made = self._made[key]
+        if isinstance(made, Unfit):
+            raise made
+        return made

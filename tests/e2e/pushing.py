@@ -1,0 +1,13 @@
+"""What the tests of whole updates share: the device's name, and a push whose events are all seen."""
+
+from contextlib import aclosing
+
+from ophion.push import push
+
+NAME = "e2e-device"
+
+
+async def push_all(image, *options):
+    """Push `image` to the device called NAME; return the events, in their order."""
+    async with aclosing(push(image, NAME, *options)) as events:
+        return [event async for event in events]

@@ -1,0 +1,66 @@
+"""The documentation builds without a warning and without the network, and its reference is the code's."""
+
+import html
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from ophion.cli.app import make_app
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("docs")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "-q", "--strict", "-f", "host/mkdocs.yml", "-d", folder],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def text_of(page):
+    return html.unescape(re.sub(r"<[^>]+>", "", page.read_text()))
+
+
+def paths(command, path):
+    """The path of a command and of all below it."""
+    yield path
+    for name, child in getattr(command, "commands", {}).items():
+        yield from paths(child, f"{path} {name}")
+
+
+def test_the_reference_has_every_command(site):
+    page = text_of(site / "reference" / "cli.html")
+    every = list(paths(typer.main.get_command(make_app()), "ophion"))
+    assert len(every) > 30
+    assert [path for path in every if not re.search(rf"^{path}¶?$", page, re.M)] == []
+
+
+def test_the_reference_has_what_the_library_exports(site):
+    import ophion.build
+    import ophion.delta
+    import ophion.package
+    import ophion.push
+    import ophion.sign
+
+    page = text_of(site / "reference" / "library.html")
+    for module in (ophion.build, ophion.delta, ophion.package, ophion.push, ophion.sign):
+        assert module.__name__ in page
+        assert [name for name in module.__all__ if not re.search(rf"\b{name}\b", page)] == []
+
+
+def test_nothing_is_fetched_when_it_is_read(site):
+    pages = list(site.rglob("*.html"))
+    assert len(pages) > 20
+    for page in pages:
+        for url in re.findall(r'<(?:script|link|img)\b[^>]*?(?:src|href)="([^"]+)"', page.read_text()):
+            assert not re.match(r"(https?:)?//", url), (page.name, url)
