@@ -53,8 +53,10 @@ docs: $(STAMP) ## Build the documentation into dist/docs, which needs no network
 	@echo dist/docs/index.html
 
 .PHONY: fuzz
-fuzz: $(STAMP) ## Fuzz the SMP service, and the cryptography against OpenSSL and ecdsa (ARGS="--seconds 600")
+fuzz: $(STAMP) ## Fuzz the SMP service, delta patches, and the cryptography against OpenSSL and ecdsa (ARGS="--seconds 600")
 	$(PYTHON) tools/fuzz/smp_service.py $(ARGS)
+	$(PYTHON) tools/fuzz/delta.py $(ARGS)
+	$(PYTHON) tools/fuzz/delta.py --micropython $(ARGS)
 	$(PYTHON) tools/fuzz/crypto.py $(ARGS)
 
 .PHONY: format

@@ -96,6 +96,7 @@ def test_the_vectors_are_what_the_encoder_makes(delta_vectors):
     old, new = delta_vectors["old.bin"], delta_vectors["new.bin"]
     assert make_patch(old, new) == delta_vectors["plain.patch"]
     assert make_patch(old, new, segment_bytes=512) == delta_vectors["segments.patch"]
+    assert make_patch(b"", new) == delta_vectors["packed.patch"]
 
 
 def test_segments_begin_at_sectors_and_are_about_as_long_as_asked(delta_vectors):
@@ -107,8 +108,9 @@ def test_segments_begin_at_sectors_and_are_about_as_long_as_asked(delta_vectors)
     assert len(describe_patch(delta_vectors["plain.patch"])["segments"]) == 1
     # A long patch has several without being asked.
     noise = random.Random(2).randbytes(30000)
-    sizes = [part["size"] for part in describe_patch(make_patch(b"", noise))["segments"]]
-    assert len(sizes) > 1 and max(sizes) < 24 * 1024
+    for old, most in ((b"x", 24 << 10), (b"", (8 << 10) + 4)):
+        sizes = [part["size"] for part in describe_patch(make_patch(old, noise))["segments"]]
+        assert len(sizes) > 1 and max(sizes) <= most
 
 
 def test_a_path_has_no_gaps_and_stays_in_the_old_image(delta_vectors):
@@ -177,6 +179,21 @@ def test_the_verb(cli, workshop):
     assert (value["from"], value["to"], value["table_bytes"]) == ("1.0.0", "1.1.0", 8192)
     assert Path(value["patch"]) == new.with_suffix(".delta")
     assert cli("inspect", value["patch"], "--json").json()["new"]["size"] == len(new.read_bytes())
+
+
+def test_the_verb_without_a_base(cli, workshop):
+    new = signed(workshop, "new.bin", "1.1.0", "x = 2\n")
+    made = cli("delta", "--no-base", new)
+    patch = new.with_suffix(".delta").read_bytes()
+    assert made.code == 0 and "for devices that have any image" in made.out
+    assert apply_patch(b"", patch) == new.read_bytes() and len(patch) < len(new.read_bytes())
+    shown = cli("inspect", new.with_suffix(".delta"))
+    assert "needs    no image" in shown.out and "a window of 8192 bytes" in shown.out
+    value = cli("delta", "--no-base", "--small", new, "--json").json()
+    assert (value["from"], value["to"], value["table_bytes"]) == (None, "1.1.0", 4096)
+    for words in (("--no-base", new, new), (new,), (new, new, new)):
+        refused = cli("delta", *words)
+        assert refused.code == 2 and "images were given, not " in refused.err
 
 
 def test_what_the_verb_refuses(cli, workshop):

@@ -2,9 +2,8 @@
 
 import hashlib
 
-from ophion_boot.core import delta_model, delta_plain
-from ophion_boot.core.delta import Decoder, DeltaError
-from ophion_boot.core.delta_tables import CONSTANTS
+from ophion_boot.core import delta, delta_plain
+from ophion_boot.core.delta import CONSTANTS, Decoder, DeltaError
 from ophion_boot.fmt import FormatError
 from ophion_boot.fmt.delta import HEADER_BYTES, MAGIC, Header, make_header
 from support import ROOT, raises
@@ -237,21 +236,62 @@ def test_random_bytes_as_a_patch_do_no_harm():
 
 
 def test_without_an_old_image():
-    # Nothing but insertions; the encoder's own tests make such patches, here one that is refused.
-    header = make_header(12, 0, bytes(8), 5000, bytes(8)).pack()
-    for fill in (b"\0", b"\x55", b"\xff"):
-        assert damaged(header, b"\x40\0\0\0" + fill * 64, b"", b"", 10)
+    patch = read("packed.patch")
+    assert len(patch) * 3 < len(NEW) * 2
+    for step in (1, 244, len(patch)):
+        device = Device(patch, b"")
+        device.feed(patch[HEADER_BYTES:], step)
+        device.same(NEW)
+        assert device.sizes == {1024, len(NEW) % 1024}
+
+
+def test_segments_without_an_old_image():
+    patch = read("packed.patch")
+    first = HEADER_BYTES + 4 + (patch[30] | patch[31] << 8)
+    made = 4096 * patch[32]
+    assert 4096 < made < len(NEW) and patch[first + 2] == 0
+    device = Device(patch, b"", (first, made))
+    device.decoder.pause = made + 1024
+    taken = device.decoder.feed(memoryview(patch)[first:])
+    assert taken == len(patch) - first and device.decoder.waits and len(device.out) == 1024
+    assert device.decoder.restart == (first, made)
+    device.decoder.pause = len(NEW) + 1
+    device.decoder.feed(b"")
+    device.same(NEW, made)
+
+
+def test_damage_without_an_old_image():
+    patch = read("packed.patch")
+    random = xorshift(3)
+    found = 0
+    for _ in range(40):
+        body = bytearray(patch[HEADER_BYTES:])
+        place = next(random) % (8 * len(body))
+        body[place >> 3] ^= 1 << (place & 7)
+        found += damaged(patch, body, b"", NEW, 500)
+    # The bits that fill the last byte of a stream mean nothing.
+    assert found >= 38
+    for n in range(30):
+        size = 1 + next(random) % 900
+        body = bytearray([next(random) & (0xFF if n % 3 else 0x01) for _ in range(size)])
+        assert damaged(patch, bytes((size & 255, size >> 8, 0, 0)) + body, b"", NEW, 100 + n)
+    device = Device(patch, b"")
+    assert "segment of 8193 bytes" in raises(DeltaError, device.feed, b"\x01\x20\0\0", 4)
+    device = Device(patch, b"")
+    assert "segment ends early" in raises(DeltaError, device.feed, b"\x02\0\0\0\x03\0", 6)
 
 
 def test_bytecode_makes_the_same():
     patch = read("plain.patch")
     device = Device(patch)
-    functions = (delta_plain.clear, delta_plain.decode, delta_plain.table)
-    decoder = device.decoder
-    decoder._model = delta_model.Model(13, decoder._inp, functions)
-    device.feed(patch[HEADER_BYTES:2000], 100)
-    other = Device(patch)
-    other.feed(patch[HEADER_BYTES:2000], 1000)
+    device.feed(patch[HEADER_BYTES:2000], 1000)
+    functions = delta.clear, delta.counters, delta.decode
+    delta.clear, delta.counters, delta.decode = delta_plain.clear, delta_plain.counters, delta_plain.decode
+    try:
+        other = Device(patch)
+        other.feed(patch[HEADER_BYTES:2000], 100)
+    finally:
+        delta.clear, delta.counters, delta.decode = functions
     assert len(device.out) >= 2048 and device.out == other.out
 
 
@@ -260,7 +300,7 @@ def test_what_a_decoder_allocates():
         from gc import collect, mem_alloc
     except ImportError:
         return  # CPython does not say
-    for name, most in (("plain.patch", 22 << 10), ("small.patch", 14 << 10)):
+    for name, most in (("plain.patch", 19 << 10), ("small.patch", 11 << 10), ("packed.patch", 11 << 10)):
         patch = read(name)
         header = Header(patch)
         collect()
@@ -272,19 +312,14 @@ def test_what_a_decoder_allocates():
 
 
 def test_the_constants_by_their_definition():
-    c = bytearray(256 + 512 + 7)
-    e = one = 1 << 28
-    for i in range(256):
-        p = max(8, (one << 16) // (e + one))
-        c[256 + 2 * i] = p & 255
-        c[257 + 2 * i] = p >> 8
-        e = e * 278195689 >> 28
-    x = 255
-    for i in range(256):
-        p = 16 * i + 8 if i < 128 else 256 * (i - 128) + 128
-        while x and (c[256 + 2 * x] | c[257 + 2 * x] << 8) < p:
-            x -= 1
-        c[i] = x
+    def squash(x):
+        return (64 - x % 32) * 128 >> x // 32
+
+    c = bytearray(128 + 7)
+    for i in range(128):
+        p = 4 * i + 2 if i < 64 else 128 * (i - 64) + 64
+        while c[i] < 255 and squash(c[i] + 1) >= p:
+            c[i] += 1
     for n in range(7):
-        c[768 + n] = 2560 // (10 * n + 16)
+        c[128 + n] = 2560 // (10 * n + 16)
     assert bytes(c) == CONSTANTS

@@ -75,6 +75,8 @@ def cases(chance: random.Random, count: int) -> list[Case]:
     made: list[Case] = []
     while len(made) < count:
         old, new = images(chance)
+        # A patch without an old image is of another kind.
+        old = old if chance.random() < 0.8 else b""
         patch = make_patch(old, new, small=chance.random() < 0.5, segment_bytes=chance.choice((200, 16384)))
         made.append((old, patch, chance.choice((1, 7, 64, 500))))
         for _ in range(12):
@@ -97,7 +99,7 @@ def on_micropython(made: list[Case]) -> Counter[str]:
         command = [sys.executable, "-m", "micropython_unix", "-X", "heapsize=2M"]
         command += [str(ROOT / "tests/shared/delta_cases.py"), str(ROOT), str(path)]
         done = subprocess.run(command, env=dict(os.environ), capture_output=True, text=True, timeout=600)
-        if done.returncode:
+        if done.returncode or "Traceback" in done.stdout:
             raise AssertionError(f"status {done.returncode}: {done.stdout}{done.stderr}")
         return Counter({line.split(" ", 1)[1]: int(line.split(" ")[0]) for line in done.stdout.splitlines()})
 

@@ -3,19 +3,33 @@
 The old image is read at random. Nothing of the output is read back, so it may go straight to flash.
 """
 
+import array
+
+try:
+    from ophion_boot.core.delta_viper import clear, counters, decode
+except (ImportError, SyntaxError, ValueError, MemoryError):
+    from ophion_boot.core.delta_plain import clear, counters, decode
+
 from ophion_boot.compat import const
-from ophion_boot.core import delta_model as model
-from ophion_boot.fmt.delta import HEADER_BYTES, SECTOR, Header
+from ophion_boot.fmt.delta import HEADER_BYTES, PACKED_MAX, SECTOR, Header
 
 _HEAD_BYTES = const(4)
-# One step reads less than this of the patch: 31 decisions of at most 13 bits.
+# One step reads less than this of the patch: 35 decisions of at most 10.1 bits.
 _LOOK_AHEAD = const(64)
 # So many bytes 0 at the end of a segment are not sent.
 _UNSENT_MAX = const(4)
 _INPUT_BYTES = const(160)
 _OLD_BYTES = const(128)
 _OUT_BYTES = const(1024)
-_NEAR = const(32)
+_STEP = const(32)
+_RUN, _MOVE = const(4), const(5)
+# SPEC.md 12.5: stretch (128 bytes), rates (7); a test computes them.
+CONSTANTS = (
+    b"\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xfa\xf6\xf2\xee\xea\xe6\xe2\xdf\xdd\xdb\xd9\xd7\xd5\xd3\xd1\xcf\xcd"
+    b"\xcb\xc9\xc7\xc5\xc3\xc1\xbf\xbe\xbd\xbc\xbb\xba\xb9\xb8\xb7\xb6\xb5\xb4\xb3\xb2\xb1\xb0\xaf\xae\xad\xac"
+    b"\xab\xaa\xa9\xa8\xa7\xa6\xa5\xa4\xa3\xa2\xa1\xa0\xe0\xb0\x98\x88|tld^ZVRNJFB?=;97531/-+)'%#!\x1f\x1e\x1d"
+    b"\x1c\x1b\x1a\x19\x18\x17\x16\x15\x14\x13\x12\x11\x10\x0f\x0e\r\x0c\x0b\n\t\x08\x07\x06\x05\x04\x03\x02\x01\x00\xa0bG7-&!"
+)
 
 
 class DeltaError(ValueError):
@@ -28,10 +42,11 @@ class Decoder:
     `old_read(at, buf)` fills `buf` with the old image from byte `at` on. `out_write(data)` takes the new
     image in order: 1 KiB at a time, less at the end; the memoryview is valid during the call. The caller
     has checked the base (`Header.check_base`), and checks the result (`Header.check_result`). All buffers
-    are allocated here: 2 << table_bits bytes in one piece, and 2.5 KiB. `restart` is the last place to go
-    on from, (patch offset, output offset). Given to a new decoder as `position`, that one is fed from there
-    on, and writes from there on. Once the output has reached `pause` (bytes), nothing more is made until that
-    is set higher: `waits` says that a feed without data would make more.
+    are allocated here: 2 << table_bits bytes in one piece, and 2 KiB; without an old image 9 KiB and, when a
+    segment comes, what `deflate` needs. `restart` is the last place to go on from, (patch offset, output
+    offset). Given to a new decoder as `position`, that one is fed from there on, and writes from there on.
+    Once the output has reached `pause` (bytes), nothing more is made until that is set higher: `waits` says
+    that a feed without data would make more.
     """
 
     def __init__(self, header: Header, old_read, out_write, position: tuple = (HEADER_BYTES, 0)) -> None:  # type: ignore[no-untyped-def]
@@ -40,17 +55,21 @@ class Decoder:
         self._new_size = header.new_size
         self._old_read = old_read
         self._out_write = out_write
-        self._inp = bytearray(_INPUT_BYTES + _LOOK_AHEAD)
-        self._old = bytearray(_OLD_BYTES)
-        self._out = bytearray(_OUT_BYTES)
-        self._model = model.Model(self._bits, self._inp)
         self.restart = position
         self.pause = self._new_size + 1
         self.waits = False
         self._coded, self._made = position
         if self._coded < HEADER_BYTES or not 0 <= self._made < self._new_size or self._made % SECTOR:
             raise DeltaError("no place to go on: byte %d of the patch, %d of the image" % position)
-        self._base = -_OLD_BYTES
+        self._out = bytearray(_OUT_BYTES)
+        self._inp = bytearray(_INPUT_BYTES + _LOOK_AHEAD)
+        if self._old_size:
+            self._old = bytearray(_OLD_BYTES)
+            self._counters = counters(1 << self._bits)
+        else:
+            from ophion_boot.core.delta_packed import Packed
+
+            self._packed = Packed(self._bits)
         self._head = True
         self._held = self._left = self._end = 0
 
@@ -76,7 +95,7 @@ class Decoder:
             if self.done():
                 raise self._error("patch goes on behind its end")
             space = _HEAD_BYTES if self._head else self._left + self._held
-            some = min(len(data) - at, min(space, _INPUT_BYTES) - self._held)
+            some = min(len(data) - at, min(space, len(self._inp) - _LOOK_AHEAD) - self._held)
             self._inp[self._held : self._held + some] = data[at : at + some]
             self._held += some
             self._coded += some
@@ -92,78 +111,83 @@ class Decoder:
         return DeltaError("%s: byte %d of the patch, %d of the image" % (text, self._coded, self._made))
 
     def _begin(self) -> None:
-        """Read the head of a segment, when all of it is there."""
+        """Read the head of a segment, when all of it is there. Nothing that was known is known behind it."""
         if self._held < _HEAD_BYTES:
             return
         inp = self._inp
         self._left = inp[0] | inp[1] << 8
         self._end = (inp[2] | inp[3] << 8) * SECTOR or self._new_size
-        if not self._left or not self._made < self._end <= self._new_size:
+        if not 0 < self._left <= (0xFFFF if self._old_size else PACKED_MAX) or not (
+            self._made < self._end <= self._new_size
+        ):
             raise self._error("segment of %d bytes up to %d" % (self._left, self._end))
         self.restart = (self._coded - _HEAD_BYTES, self._made)
         self._head = self._begun = False
-        self._held = self._copy = self._literals = 0
-        self._pointer = self._way_back = min(self._made, self._old_size)
-        # A decoder that begins here knows nothing of the bytes before.
-        self._out[_OUT_BYTES - 2] = self._out[_OUT_BYTES - 1] = 0
-        self._moved = False
-        self._model.restart(self._bits)
+        self._held = self._copy = 0
+        if self._old_size:
+            self._moved = -1
+            self._pointer = min(self._made, self._old_size)
+            self._out[_OUT_BYTES - 2] = self._out[_OUT_BYTES - 1] = 0
+            clear(self._counters, 1 << self._bits)
+            self._st = st = array.array("I", [0] * 24 + [34133] * 18)
+            st[1] = 0x3FFFFFFF
+            st[4] = (1 << self._bits) - 1
+        else:
+            self._packed.begin()
 
     def _body(self) -> None:
-        """Make the steps that the input suffices for, and move the rest of it to the front."""
-        inp, st, final = self._inp, self._model.st, not self._left
+        """Make what the input suffices for, and move the rest of it to the front."""
         self.waits = False
-        if final:
-            for i in range(self._held, self._held + _LOOK_AHEAD):
-                inp[i] = 0
-        elif self._held < _LOOK_AHEAD:
-            return
-        limit = self._held + _UNSENT_MAX if final else self._held - _LOOK_AHEAD
-        st[model.LIMIT] = limit
-        if not self._begun:
-            self._begun = True
-            st[0] = inp[0] << 24 | inp[1] << 16 | inp[2] << 8 | inp[3]
-            st[model.AT] = 4
-        try:
-            while self._made < self._end and st[model.AT] <= limit:
-                if self._made >= self.pause:
-                    self.waits = True
-                    break
-                self._step()
-        except model.ModelError as e:
-            raise self._error(str(e))
-        used = min(st[model.AT], self._held)
+        used = self._coded_steps() if self._old_size else self._unpack()
         if self._made == self._end:
             if self._left or used < self._held:
                 raise self._error("segment goes on behind its output")
             self._head = True
-        elif final and not self.waits:
+        elif not self._left and not self.waits:
             raise self._error("segment ends early")
-        inp[: self._held - used] = inp[used : self._held]
+        self._inp[: self._held - used] = self._inp[used : self._held]
         self._held -= used
-        st[model.AT] -= used
 
-    def _step(self) -> None:
-        if self._copy:
-            self._keep()
-            return
-        if self._literals:
-            self._literal()
-            return
-        room = min(self._old_size - self._pointer, self._end - self._made)
-        st = self._model.st
-        if room >= model.STEP and st[model.SINCE] >= model.STEP and not st[model.TAIL]:
-            self._run(room)
-        else:
-            self._follow(room)
+    def _paused(self) -> bool:
+        self.waits = self._made >= self.pause
+        return self.waits
 
-    def _run(self, room: int) -> None:
-        """A number of steps that are kept; one more than fit means all that there is room for."""
-        count = self._model.number(model.RUN) * model.STEP
-        if count >= room + model.STEP:
-            raise self._error("%d bytes to keep, %d are there" % (count, room))
-        self._copy = min(count, room)
-        self._model.keep()
+    def _unpack(self) -> int:
+        """Collect a segment that needs no old image; make the output when all of it is there."""
+        self._packed.write(memoryview(self._inp)[: self._held])
+        while not self._left and self._made < self._end and not self._paused():
+            some = self._packed.readinto(memoryview(self._out)[: min(_OUT_BYTES, self._end - self._made)])
+            if not some:
+                break
+            self._advance(some)
+        return self._held
+
+    def _coded_steps(self) -> int:
+        """The steps that there is input for. Returns bytes used."""
+        inp, st, final = self._inp, self._st, not self._left
+        limit = self._held - _LOOK_AHEAD
+        if final:
+            limit = self._held + _UNSENT_MAX
+            for i in range(self._held, self._held + _LOOK_AHEAD):
+                inp[i] = 0
+        elif limit < 0:
+            return 0
+        st[3] = limit
+        if not self._begun:
+            self._begun = True
+            st[0] = (inp[0] & 63) << 24 | inp[1] << 16 | inp[2] << 8 | inp[3]
+            st[2] = 4
+        while self._made < self._end and st[2] <= limit and not self._paused():
+            if self._copy:
+                self._keep()
+            else:
+                self._step()
+        used = min(st[2], self._held)
+        st[2] -= used
+        return used
+
+    def _room(self) -> int:
+        return min(self._old_size - self._pointer, self._end - self._made)
 
     def _keep(self) -> None:
         """Copy old bytes, straight to where they go out."""
@@ -174,83 +198,46 @@ class Decoder:
         self._pointer += some
         self._advance(some)
 
-    def _follow(self, room: int) -> None:
-        """Take old bytes, kept or substituted, until another event comes or a buffer ends."""
-        place = self._window()
+    def _step(self) -> None:
+        """Symbols, until a buffer ends, a run of bytes is kept, or the pointer moves."""
+        st, old, pointer, room = self._st, self._old, self._pointer, self._room()
+        start = 0 if pointer else 1
+        stop = min(_OLD_BYTES, self._old_size - pointer + 1)
+        if start < stop:
+            self._old_read(pointer + start - 1, memoryview(old)[start:stop])
+        # What is outside of the old image is 0.
+        old[0] *= pointer > 0
+        if stop < _OLD_BYTES:
+            old[stop] = 0
         at = self._made % _OUT_BYTES
-        st = self._model.st
-        st[model.OLD] = place
-        st[model.OUT] = at
-        most = min(room or 1, _OUT_BYTES - at, _OLD_BYTES - place)
-        event = self._model.follow(self._old, self._out, most, room)
-        taken = st[model.OUT] - at
-        if taken > room:
+        st[5] = 1
+        st[6] = at
+        st[7] = at + min(room or 1, _OLD_BYTES - 2, _OUT_BYTES - at)
+        event = decode(0, 0, st, self._counters, CONSTANTS, self._inp, old, self._out)
+        if st[5] - 1 > room:
             raise self._error("substitute behind the old image")
-        self._pointer += taken
-        if taken:
-            self._advance(taken)
+        self._pointer += st[5] - 1
+        if st[6] > at:
+            self._advance(st[6] - at)
         if event:
-            self._event(event)
+            self._event(event, st[12])
 
-    def _literal(self) -> None:
-        at = self._made % _OUT_BYTES
-        st = self._model.st
-        st[model.OLD] = self._window()
-        st[model.OUT] = at
-        self._model.literals(self._old, self._out, min(self._literals, _OUT_BYTES - at))
-        taken = st[model.OUT] - at
-        self._literals -= taken
-        self._advance(taken)
-
-    def _event(self, kind: int) -> None:
-        if kind != model.INSERT:
-            self._move(kind)
-            return
-        count = self._model.number(model.LENGTH) + 1
-        if count > self._end - self._made:
-            raise self._error("%d bytes to insert" % count)
-        self._literals = count
-        self._model.st[model.LAST] = self._out[(self._made - 1) % _OUT_BYTES]
-        self._model.st[model.SECOND] = self._out[(self._made - 2) % _OUT_BYTES]
-
-    def _move(self, kind: int) -> None:
-        """Go on elsewhere in the old image; an image byte comes between two moves, so that this ends."""
-        if kind == model.MOVE:
-            value = self._model.number(model.DISTANCE)
-            target = self._pointer + (-1 - (value >> 1) if value & 1 else 1 + (value >> 1))
-        else:
-            value = self._model.number(model.WAY_BACK)
-            target = self._way_back + (-1 - (value >> 1) if value & 1 else value >> 1)
-        if self._moved or not 0 <= target <= self._old_size:
-            raise self._error("move to %d of the old image" % target)
-        if kind == model.BACK or not 0 < target - self._pointer <= _NEAR:
-            self._way_back = self._pointer
+    def _event(self, event: int, value: int) -> None:
+        """A run is steps that are kept; a move goes on elsewhere in the old image."""
+        if event == _RUN:
+            self._copy = min(value * _STEP, self._room())
+            if value * _STEP < self._copy + _STEP:
+                return
+        target = self._pointer + (-1 - (value >> 1) if value & 1 else 1 + (value >> 1))
+        # An image byte comes between two moves, so that this ends.
+        if event != _MOVE or self._moved == self._made or not 0 <= target <= self._old_size:
+            raise self._error("%s of %d" % (("event", "run", "move")[event - 3], value))
+        self._moved = self._made
         self._pointer = target
-        self._moved = True
-
-    def _window(self) -> int:
-        """Where the byte at the pointer is in the buffer of old bytes, the one before it there too.
-
-        What would lie outside of the old image is 0.
-        """
-        place = self._pointer - self._base
-        if not 0 < place < _OLD_BYTES:
-            self._base = self._pointer - 1
-            start = 0 if self._pointer else 1
-            some = min(_OLD_BYTES - start, self._old_size - self._base - start)
-            if some:
-                self._old_read(self._base + start, memoryview(self._old)[start : start + some])
-            if start:
-                self._old[0] = 0
-            if start + some < _OLD_BYTES:
-                self._old[start + some] = 0
-            place = 1
-        return place
 
     def _advance(self, count: int) -> None:
         """`count` bytes have been put into the output buffer: write it when it is full, or all is there."""
         self._made += count
-        self._moved = False
         used = self._made % _OUT_BYTES
         if not used:
             self._out_write(memoryview(self._out))

@@ -1,7 +1,9 @@
-"""The symbols of a delta patch in viper; `delta_plain` says what each function does.
+"""The symbols of a delta patch (SPEC.md 12.3 to 12.5), in viper.
 
-One function, because a call costs more than a decision. The first two variables of a viper function live in
-registers: that is what its first two arguments are for.
+`delta_plain` is this module without viper, written by `tools/delta_plain.py`: so nothing here counts on the
+width of a number, and no register is ever negative. `decode` is one function, because a call costs more than
+a decision. The first two variables of a viper function live in registers of the chip: that is what its first
+two arguments are for.
 """
 # ruff: noqa: F821, E701, E702
 # fmt: off
@@ -10,100 +12,82 @@ registers: that is what its first two arguments are for.
 import micropython
 
 
-def table(size: int):
-    """`size` counters."""
+def counters(size: int):
+    """A table of `size` counters of 16 bits, with anything in it."""
     return bytearray(2 * size)
 
 
 @micropython.viper
-def clear(counters):
-    """`counters`, as they are at the start of a segment."""
-    p = ptr32(counters)
-    i = int(len(counters)) >> 2  # noqa: RUF046
-    while i:
-        i -= 1
-        p[i] = 0
-    return counters
+def clear(t: ptr16, size: int):
+    """The `size` counters as they are at the beginning of a segment."""
+    while size:
+        size -= 1
+        t[size] = 0
 
 
 @micropython.viper
-def decode(s: ptr32, x: int, st: ptr32, t: ptr16, w: ptr16, c: ptr8, inp: ptr8, old: ptr8, out: ptr8,
-           mode: int, count: int) -> int:
-    """See `delta_plain.decode`; `s` is anything."""
-    kind = mode + x; bits = count; weights = 8 * mode; result = 0; at = st[20]; put = st[21]
-    code = uint(st[0]); size = uint(st[1])
-    while True:
-        if mode < 2:
-            here = old[at]; before = old[at - 1]; x = st[22]; n = st[23]; last = st[27]
-            if kind == 0:
-                bits = 1
-                weights = 8 * ((x if x < 4 else 4) + st[24])
-                if x > 7: x = 6 + (x >> 2) if x < 36 else 15
-                st[5] = 0x3A9 + (x | st[24] << 4 | last << 5) * 0x2C35
-                st[6] = 0x20F0 + (here | (n & 3) << 8) * 0x1F0D
-                st[7] = 0x3E37 + (before | (n & 1) << 8) * 0x2B6B
-                st[8] = 0x5B7E + (n & 31 | last << 8) * 0x137D
-            elif kind == 1:
-                bits = 8; weights = 64
-                st[5] = 0xEA4; st[6] = 0x2BEB + st[25] * 0x1F0D
-                st[7] = 0x4932 + st[26] * 0x2B6B; st[8] = 0x6679 + here * 0x137D
-            elif kind == 2:
-                bits = 2; weights = 48
-                st[5] = 0x752 + last * 0x2C35; st[6] = 0x2499 + before * 0x1F0D
-                st[7] = 0x41E0 + ((x if x < 15 else 15) | last << 4) * 0x2B6B
-                st[8] = 0x5F27 + (last << 4 | n & 15) * 0x137D
-            else:
-                bits = 8; weights = 56
-                st[5] = 0xAFB; st[6] = 0x2842 + st[28] * 0x1F0D
-                st[7] = 0x4589 + here * 0x2B6B; st[8] = 0x62D0 + before * 0x137D
-        node = 1
-        while not node >> bits:
-            dot = 0; total = 0; n = node * 0x6255; s = ptr32(int(st) + 20); q = ptr16(int(w) + weights)
-            while int(s) < int(st) + 36:
-                x = (s[0] + n) & st[3]
-                s[4] = x; x = int(t[x])
-                if x & 0x8000:
-                    x = (x ^ 0x8000) >> 4; x = 0 - c[x if x < 128 else 128 + (x >> 4)]
-                else:
-                    x = 2047 - (x >> 4); x = int(c[x if x < 128 else 128 + (x >> 4)])
-                s[8] = x + 256; total += x; dot += q[0] * x
-                q = ptr16(int(q) + 2); s = ptr32(int(s) + 4)
-            x = (dot - (total << 15)) >> 12
-            if x < 0:
-                x = 256 - 2 * (x if x > -255 else -255); n = c[x] | c[x + 1] << 8
-            else:
-                x = 256 + 2 * (x if x < 255 else 255); n = 65536 - (c[x] | c[x + 1] << 8)
-            bound = (size >> 16) * uint(n)
-            bit = int(code < bound)
-            if bit: size = bound; n -= 65536
+def decode(x: int, k: int, st: ptr32, t: ptr16, c: ptr8, inp: ptr8, old: ptr8, out: ptr8) -> int:
+    """Decode until register 6 is what register 7 is, or register 2 above register 3, and return 0.
+
+    Or until an event that is not for here: 3 unknown, 4 a run, 5 a move, with its number in register 12.
+    `x` and `k` are anything, `t` are the counters, `c` the constants. Registers `st`: 0 code, 1 range,
+    2 place in `inp`, 4 mask of the counters, 5 place in `old`, 6 place in `out`, 8 since, 9 seen, 10 the last
+    substitute, 11 last; 13 to 21 are for here, from 24 on are the weights.
+    """
+    kind = value = count = result = 0; code = st[0]; size = st[1]
+    while result == 0:
+        here = old[st[5]]; before = old[st[5] - 1]; since = st[8]; seen = st[9]; last = st[11]; bits = 8
+        if kind == 0:
+            if st[6] == st[7] or st[2] > st[3]: break
+            if since == 32: kind = 4
+        if kind == 0:
+            bits = 1; x = (since if since < 16 else 15 if since < 33 else 16) | last << 5
+            here |= (seen & 3) << 8; before |= (seen & 1) << 8
+        elif kind == 1: bits = 2; x = 0; here = before; before = last << 4 | seen & 15
+        elif kind == 2: x = st[10]
+        elif kind == 3: x = 0; here = out[st[6] - 1 & 1023]; before = out[st[6] - 2 & 1023]
+        else: x = count; here = last; before = value & 127 | count << 7
+        k = kind * 0x3A9; st[13] = k + x * 0x2C35
+        st[14] = k + 0x1D47 + here * 0x1F0D; st[15] = k + 0x3A8E + before * 0x2B6B
+        node = 1; weights = kind * 3 + 24
+        while node >> bits == 0:
+            total = x = 0
+            while x < 3:
+                k = st[13 + x] + node * 0x6255 & st[4]; st[16 + x] = k; k = t[k]
+                if k & 0x8000: k = (k ^ 0x8000) >> 4; k = 256 - c[k if k < 64 else 64 + (k >> 5)]
+                else: k = 2047 - (k >> 4); k = 256 + c[k if k < 64 else 64 + (k >> 5)]
+                st[19 + x] = k; total += (st[weights + x] - 32768) * (k - 256); x += 1
+            # What is learnt from: 16384 for a 1, less the probability of a 1.
+            x = total >> 12; k = x if x >= 0 else 0 - x
+            if k > 287: k = 287
+            error = (64 - (k & 31)) * 128 >> (k >> 5); error = 0 - error if x < 0 else error - 16384
+            bound = (size >> 14) * (0 - error); node <<= 1
+            if code < bound: size = bound; error += 16384; node |= 1
             else: code -= bound; size -= bound
-            while size < uint(0x1000000):
-                size <<= 8; code = code << 8 | uint(inp[st[2]]); st[2] += 1
-            s = ptr32(int(st) + 20); q = ptr16(int(w) + weights); total = 16384 + 256 * n
-            while int(s) < int(st) + 36:
-                q[0] = q[0] + ((total - s[8] * n) >> 15)
-                x = int(t[s[4]]) ^ 0x8000; k = x & 15; x -= k
-                if bit: x += ((65535 - x) * c[768 + k]) >> 8
-                else: x -= (x * c[768 + k]) >> 8
-                t[s[4]] = (x & -16 | (k + 1 if k < 6 else 6)) ^ 0x8000
-                q = ptr16(int(q) + 2); s = ptr32(int(s) + 4)
-            node = node << 1 | bit
-        if mode > 1: result = node - (1 << bits); break
-        if kind == 0 and bit: kind = 2; continue
-        if kind == 2:
-            result = node & 3
-            st[27] = result; st[23] = st[23] << 1 & 255; st[22] = 0; st[24] = 0
-            if result: break
-            kind = 3; continue
-        if kind == 1:
-            out[put] = node; st[26] = st[25]; st[25] = node & 255
+            while size < 0x400000: size <<= 8; code = (code << 8 | inp[st[2]]) & 0x3FFFFFFF; st[2] += 1
+            x = 0
+            while x < 3:
+                k = weights + x; st[k] = st[k] + ((st[19 + x] - 256) * error + 4096 >> 13) & 0xFFFF
+                k = st[16 + x]; total = t[k] ^ 0x8000; bound = total & 15; total -= bound
+                if node & 1: total += (65535 - total) * c[128 + bound] >> 8
+                else: total -= total * c[128 + bound] >> 8
+                t[k] = (total & 0xFFF0 | (bound + 1 if bound < 6 else 6)) ^ 0x8000; x += 1
+        node -= 1 << bits
+        if kind == 0:
+            if node: kind = 0 if last == 1 else 1; st[11] = 3 if last == 1 else last
+            elif last == 1: kind = 3
+            else:
+                out[st[6]] = here & 255; st[5] += 1; st[6] += 1; st[8] = since + 1
+                st[9] = seen << 1 & 255 | 1
+        elif kind == 1:
+            st[8] = 0; st[9] = seen << 1 & 255; st[11] = node; kind = node + 2 if node < 2 else 5
+            if node == 3: result = 3
+        elif kind < 4:
+            if kind == 2: st[10] = node; node += here; st[5] += 1
+            out[st[6]] = node & 255; st[6] += 1; kind = 0
         else:
-            x = old[at]; at += 1
-            if kind: x += node; st[28] = node & 255; kind = 0
-            else: st[22] += 1; st[23] = st[23] << 1 & 255 | 1
-            out[put] = x
-        put += 1
-        count -= 1
-        if count == 0 or st[2] > st[4] or st[22] == st[29]: break
-    st[0] = int(code); st[1] = int(size); st[20] = at; st[21] = put
+            value = value << 7 | node & 127; count += 1
+            if node < 128 or count == 4: result = kind
+    st[12] = value; st[0] = code; st[1] = size
+    if result == 4: st[8] = 33; st[9] = 255
     return result

@@ -158,6 +158,8 @@ class Patching:
             self._decoder = Decoder(header, self._strategy.active().read, self._write, position)
         except MemoryError:
             raise UploadError(_NO_MEMORY, "a table of %d bytes finds no memory" % (2 << header.table_bits))
+        except ImportError:
+            raise UploadError(_INVALID_HEADER, "this firmware cannot unpack: it has no deflate")
         self._key = key
         self._size = size
         self._at, self._made = self._restart = position

@@ -8,9 +8,11 @@ from ophion_boot.fmt import FormatError
 MAGIC = b"OPHD"
 HEADER_BYTES = 30
 VERSION = 1
-# The decoder's table has 2 << bits bytes.
+# The decoder's table has 2 << bits bytes; without an old image a window of 1 << bits.
 TABLE_BITS = (12, 13)
 SECTOR = 4096
+# Coded bytes of a segment without an old image.
+PACKED_MAX = 8192
 
 _FORMAT = "<4sBBI8sI8s"
 _HASH_BYTES = const(8)

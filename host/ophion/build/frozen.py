@@ -48,7 +48,7 @@ _SERVERS = {"unix": "port.ble", "qemu": "port.console", "esp32": "port.ble", "st
 _GROUPS = {"os": "core.smp_clock", "stat": "core.smp_stat", "settings": "core.smp_settings"}
 _UDP = "port.udp"
 _ROADS = "port.roads"
-_DELTA = "core.patching"
+_DELTA = ("core.patching", "core.delta_packed")
 _FRAMINGS = {"console": "port.console", "raw": "port.raw"}
 _ACCESS = {"open": (), "paired": ("core.access", "core.bonds", "port.pairing"), "token": ("core.access",)}
 # What starts with the service, and not with the device.
@@ -57,7 +57,7 @@ _SERVED = frozenset(
         "service",
         _UDP,
         _ROADS,
-        _DELTA,
+        *_DELTA,
         *_SERVERS.values(),
         *_GROUPS.values(),
         *_FRAMINGS.values(),
@@ -87,6 +87,8 @@ _WITH_VIPER = (
     "fmt.lines_viper",
     "fmt.quick_viper",
 )
+# CPython's; firmware has these modules itself.
+_NOT_FIRMWARE = ("core.deflate_plain",)
 
 
 def frozen_files(
@@ -117,7 +119,7 @@ def frozen_files(
     # What sha512 falls back on is imported when it is called.
     more = ["crypto.sha512_plain"] if plain else []
     unused = () if plain else _WITHOUT_VIPER
-    left_out = {_path(name) for name in (unused if native else _WITH_VIPER)}
+    left_out = {_path(name) for name in (*_NOT_FIRMWARE, *(unused if native else _WITH_VIPER))}
     names = _closure(files, [*parts, *more], left_out)
     kept = {path: data for path, data in files.items() if path in names or path in _START}
     return {**kept, LAYOUT_MODULE: module.encode()}
@@ -157,7 +159,7 @@ def _served(layout: Layout) -> Iterator[str]:
     if layout.udp or layout.serial:
         yield _ROADS
     if layout.delta:
-        yield _DELTA
+        yield from _DELTA
     yield from _ACCESS[layout.access.mode]
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ophion.cli.output import Json, show
+from ophion.errors import UsageError
 
 
 def register(app: typer.Typer) -> None:
@@ -16,39 +17,56 @@ def register(app: typer.Typer) -> None:
 
 
 def delta(
-    old: Annotated[Path, typer.Argument(metavar="OLD", help="The signed image that the device runs.")],
-    new: Annotated[Path, typer.Argument(metavar="NEW", help="The signed image that it is to run.")],
+    images: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[OLD] NEW",
+            help="The signed image that the device runs, and the one that it is to run.",
+            show_default=False,
+        ),
+    ],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Default: NEW with suffix .delta.")
     ] = None,
-    small: Annotated[bool, typer.Option("--small", help="For devices with little heap: 8 KiB less.")] = False,
+    no_base: Annotated[
+        bool, typer.Option("--no-base", help="NEW alone, compressed: for a device with any image.")
+    ] = False,
+    small: Annotated[
+        bool, typer.Option("--small", help="For devices with little heap: 8 KiB less, 4 without OLD.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write the patch that turns one signed image into another: it carries the new one's signature."""
+    if len(images) != (1 if no_base else 2):
+        wanted = "NEW alone with --no-base" if no_base else "OLD and NEW, or --no-base and NEW"
+        raise UsageError(f"{len(images)} images were given, not {wanted}")
     from ophion.delta import describe_patch, make_image_patch
     from ophion.files import write_file
     from ophion.package import load_image
 
-    target = out or new.with_suffix(".delta")
-    before, after = load_image(old), load_image(new)
+    target = out or images[-1].with_suffix(".delta")
+    *befores, after = [load_image(path) for path in images]
+    before = befores[0] if befores else None
     patch = make_image_patch(before, after, small=small)
     write_file(target, patch)
     percent = 100 * len(patch) / after.size
     text = (
         f"{target}  {len(patch)} bytes, {percent:.2f} % of the {after.size} of {after.version_text}, "
-        f"for devices that have {before.version_text}"
+        f"for devices that have {before.version_text if before else 'any image'}"
     )
-    value = {"patch": str(target), "from": before.version_text, "to": after.version_text}
+    value = {"patch": str(target), "from": before and before.version_text, "to": after.version_text}
     show(as_json, {**value, "percent": round(percent, 3), **describe_patch(patch)}, text)
 
 
 def patch_picture(name: str, patch: dict[str, Any]) -> str:
     """What `ophion.delta.describe_patch` returned, as text."""
+    old = patch["old"]
+    needs = f"an image of {old['size']} bytes, SHA-256 {old['hash']}..." if old["size"] else "no image"
     lines = [
         f"{name}: a delta patch of {patch['size']} bytes",
-        f"needs    an image of {patch['old']['size']} bytes, SHA-256 {patch['old']['hash']}...",
+        f"needs    {needs}",
         f"makes    an image of {patch['new']['size']} bytes, SHA-256 {patch['new']['hash']}...",
-        f"decoder  a table of {patch['table_bytes']} bytes",
+        f"decoder  a {'table' if old['size'] else 'window'} of {patch['table_bytes']} bytes",
         "",
     ]
     lines += [

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from ophion_boot.core import delta_model as codes
 from ophion_boot.fmt.delta import SECTOR
 
 from ophion.delta.coder import Coder
-from ophion.delta.matching import BACK_MAX, NEAR, Piece, equal_bytes
+from ophion.delta.matching import Piece, equal_bytes
 
 SEGMENT_BYTES = 16 * 1024
 """About as long as a segment gets: so much has to be read again after a reset."""
 
-_CHUNK = 1024
+_FLAG, _EVENT, _SUBSTITUTED, _LITERAL, _RUN, _DISTANCE = range(6)
+_SUBSTITUTE, _INSERT, _MOVE, _INSERTED = range(4)
+_STEP = 32
+_KEPT = 255
 
 
 def encode(
     old: bytes, new: bytes, path: list[Piece], table_bits: int, segment_bytes: int = SEGMENT_BYTES
 ) -> bytes:
     """The segments of a patch, one after the other, each of about `segment_bytes` at most."""
-    writer = _Writer(old, new, table_bits)
+    writer = Writer(old, new, table_bits)
     whole = writer.segment(path, len(new))
     if len(whole) <= segment_bytes * 3 // 2:
-        return _framed(whole, 0)
+        return framed(whole, 0)
     ends = _segment_ends(writer.progress, len(whole), segment_bytes)
     parts = []
     for start, end in zip([0, *ends], [*ends, len(new)], strict=True):
@@ -30,11 +32,12 @@ def encode(
             for piece in path
             if piece.start < end and piece.end > start
         ]
-        parts.append(_framed(writer.segment(pieces, end), 0 if end == len(new) else end // SECTOR))
+        parts.append(framed(writer.segment(pieces, end), 0 if end == len(new) else end // SECTOR))
     return b"".join(parts)
 
 
-def _framed(data: bytes, sectors: int) -> bytes:
+def framed(data: bytes, sectors: int) -> bytes:
+    """A segment: its head, then `data`."""
     return len(data).to_bytes(2, "little") + sectors.to_bytes(2, "little") + data
 
 
@@ -49,129 +52,117 @@ def _segment_ends(progress: list[tuple[int, int]], size: int, segment_bytes: int
     return ends
 
 
-class _Writer:
+class Writer:
     """Writes segments one after the other. `progress` are (bytes of the image, bytes of the segment)."""
 
     def __init__(self, old: bytes, new: bytes, table_bits: int) -> None:
         self._old = old
         self._new = new
-        # The model looks at the byte before the first and at the one behind the last.
-        self._framed = bytearray(b"\0" + old + b"\0")
-        self._out = bytearray(len(new))
-        self._coder = Coder(table_bits)
-        self._model = self._coder.model
+        # The contexts are of the byte at the pointer and the one before it, 0 outside of the image.
+        self._framed = b"\0" + old + b"\0"
+        self.coder = Coder(table_bits)
 
     def segment(self, pieces: list[Piece], end: int) -> bytes:
         """The segment of `pieces`, which end at byte `end` of the image."""
         self.progress: list[tuple[int, int]] = []
         self._start = self._made = pieces[0].start
         self._end = end
-        self._pointer = self._way_back = min(self._made, len(self._old))
+        self._pointer = min(self._made, len(self._old))
+        self._since = self._seen = self._last = self._substitute = 0
         for piece in pieces:
             if piece.diagonal is None:
                 self._insert(piece)
             else:
                 self._follow(piece, piece.diagonal)
-        if self._out[self._start : end] != self._new[self._start : end]:
-            raise AssertionError("the model makes another image")
-        return self._coder.finish()
-
-    def _follow(self, piece: Piece, diagonal: int) -> None:
-        """Bytes of the old image, some of them substituted."""
-        if piece.start + diagonal != self._pointer:
-            self._move(piece.start + diagonal)
-        while self._made < piece.end:
-            self._keep(equal_bytes(self._old, self._pointer, self._new, self._made, piece.end - self._made))
-            if self._made < piece.end:
-                self._coder.want(1, 1)
-                self._coder.want(codes.SUBSTITUTE, 2)
-                self._coder.want(self._new[self._made] - self._old[self._pointer] & 255, 8)
-                self._take(1, 1)
-            self._note()
+        return self.coder.finish()
 
     def _note(self) -> None:
         """Remember how far the segment is, now and then."""
         if not self.progress or self._made // SECTOR > self.progress[-1][0] // SECTOR:
-            self.progress.append((self._made, self._coder.size))
+            self.progress.append((self._made, self.coder.size))
 
-    def _take(self, count: int, room: int) -> None:
-        """Let the model take `count` bytes, or the event that it wants."""
-        st = self._model.st
-        st[codes.OLD] = self._pointer + 1
-        st[codes.OUT] = self._made
-        self._model.follow(self._framed, self._out, count, room)
-        self._pointer = st[codes.OLD] - 1
-        self._made = st[codes.OUT]
+    def _follow(self, piece: Piece, diagonal: int) -> None:
+        """Bytes of the old image, some of them substituted."""
+        if self._last == _INSERT:
+            self._flag(1)
+            self._last = _INSERTED
+        distance = piece.start + diagonal - self._pointer
+        if distance:
+            self._event(_MOVE)
+            self._number(_DISTANCE, 2 * distance - 2 if distance > 0 else -2 * distance - 1)
+            self._pointer += distance
+        while self._made < piece.end:
+            self._keep(equal_bytes(self._old, self._pointer, self._new, self._made, piece.end - self._made))
+            if self._made < piece.end:
+                self._event(_SUBSTITUTE)
+                here, before = self._beside()
+                value = self._new[self._made] - here & 255
+                self.coder.symbol(_SUBSTITUTED, 8, value, self._substitute, here, before)
+                self._substitute = value
+                self._pass(1)
+            self._note()
 
-    def _room(self) -> int:
-        return min(len(self._old) - self._pointer, self._end - self._made)
+    def _beside(self) -> tuple[int, int]:
+        return self._framed[self._pointer + 1], self._framed[self._pointer]
 
     def _keep(self, count: int) -> None:
-        """`count` bytes stay as they are; then an event, or the end of what there is room for."""
-        st = self._model.st
-        while True:
-            room = self._room()
-            may_run = not st[codes.TAIL] and room >= codes.STEP
-            if may_run and st[codes.SINCE] == codes.STEP:
-                count -= self._run(count, room)
-            elif not count:
-                return
+        """`count` bytes stay as they are."""
+        while count:
+            if self._since == _STEP:
+                count -= self._run(count)
             else:
-                some = min(count, codes.STEP - st[codes.SINCE]) if may_run else count
-                self._coder.wanted.extend([0] * some)
-                self._take(some, room if may_run else 1)
-                count -= some
+                self._flag(0)
+                self._since += 1
+                self._seen = self._seen << 1 & 255 | 1
+                count -= self._pass(1)
+        # A run is read as soon as it can be, though none of its bytes stays.
+        if self._since == _STEP and self._made < self._end:
+            self._run(0)
 
-    def _run(self, count: int, room: int) -> int:
-        steps = (count + codes.STEP - 1 if count == room else count) // codes.STEP
-        self._number(codes.RUN, steps)
-        self._model.keep()
-        some = min(steps * codes.STEP, count)
-        self._out[self._made : self._made + some] = self._old[self._pointer : self._pointer + some]
-        self._pointer += some
-        self._made += some
-        return some
+    def _run(self, count: int) -> int:
+        """As many of `count` bytes as a number of steps can say; the last one may be cut short."""
+        room = min(len(self._old) - self._pointer, self._end - self._made)
+        steps = (count + _STEP - 1 if count == room else count) // _STEP
+        self._number(_RUN, steps)
+        self._since, self._seen = _STEP + 1, _KEPT
+        return self._pass(min(steps * _STEP, count))
 
-    def _event(self, kind: int) -> None:
-        """An event at the pointer, but for a substitute."""
-        room = self._room()
-        if room:
-            self._coder.want(1, 1)
-        self._coder.want(kind, 2)
-        self._take(1, min(room, 1))
+    def _pass(self, count: int) -> int:
+        self._pointer += count
+        self._made += count
+        return count
+
+    def _flag(self, bit: int) -> None:
+        here, before = self._beside()
+        since = self._since if self._since < 16 else 15 if self._since <= _STEP else 16
+        seen = self._seen
+        self.coder.symbol(
+            _FLAG, 1, bit, since | self._last << 5, here | (seen & 3) << 8, before | (seen & 1) << 8
+        )
+
+    def _event(self, event: int) -> None:
+        self._flag(1)
+        self.coder.symbol(_EVENT, 2, event, 0, self._beside()[1], self._last << 4 | self._seen & 15)
+        self._since, self._seen, self._last = 0, self._seen << 1 & 255, event
 
     def _number(self, kind: int, value: int) -> None:
-        self._coder.want_number(value)
-        self._model.number(kind)
+        """A number of up to 28 bits, 7 at a time, the highest first."""
+        count = max(1, (value.bit_length() + 6) // 7)
+        before = 0
+        for i in range(count):
+            part = value >> 7 * (count - 1 - i) & 127
+            more = 0 if i == count - 1 else 128
+            self.coder.symbol(kind, 8, part | more, i, self._last, before | i << 7)
+            before = part
 
     def _insert(self, piece: Piece) -> None:
         """Bytes that are spelled out."""
-        self._event(codes.INSERT)
-        count = piece.end - piece.start
-        self._number(codes.LENGTH, count - 1)
-        st = self._model.st
-        st[codes.LAST] = self._new[self._made - 1] if self._made > self._start else 0
-        st[codes.SECOND] = self._new[self._made - 2] if self._made > self._start + 1 else 0
-        for start in range(piece.start, piece.end, _CHUNK):
-            chunk = self._new[start : min(piece.end, start + _CHUNK)]
-            for byte in chunk:
-                self._coder.want(byte, 8)
-            st[codes.OLD] = self._pointer + 1
-            st[codes.OUT] = self._made
-            self._model.literals(self._framed, self._out, len(chunk))
-            self._made += len(chunk)
+        self._event(_INSERT)
+        new, start = self._new, self._start
+        for at in range(piece.start, piece.end):
+            if at > piece.start:
+                self._flag(0)
+            last = new[at - 1] if at > start else 0
+            self.coder.symbol(_LITERAL, 8, new[at], 0, last, new[at - 2] if at > start + 1 else 0)
+            self._made = at + 1
             self._note()
-
-    def _move(self, target: int) -> None:
-        distance = target - self._pointer
-        back = target - self._way_back
-        if abs(back) <= BACK_MAX and 2 * abs(back) < abs(distance):
-            self._event(codes.BACK)
-            self._number(codes.WAY_BACK, 2 * back if back >= 0 else -2 * back - 1)
-            self._way_back = self._pointer
-        else:
-            self._event(codes.MOVE)
-            self._number(codes.DISTANCE, 2 * distance - 2 if distance > 0 else -2 * distance - 1)
-            if not 0 < distance <= NEAR:
-                self._way_back = self._pointer
-        self._pointer = target

@@ -10,11 +10,6 @@ from __future__ import annotations
 from array import array
 from typing import NamedTuple
 
-NEAR = 32
-"""A move forward by up to this much does not change where BACK leads (SPEC.md 12.4)."""
-BACK_MAX = 63
-"""The encoder uses BACK up to this distance from where it leads."""
-
 _GRAM = 6
 """Bytes that must be the same for a place elsewhere in the old image to be looked at."""
 _CHAIN_MAX = 24
@@ -23,6 +18,7 @@ _SURE = 32
 """So many equal bytes on the cheapest diagonal end the search until they are over."""
 _QUIET = 8
 _NEAR_GRAM = 4
+_NEAR = 32
 
 # Estimated costs in bits.
 _SAME = 0.06
@@ -46,7 +42,7 @@ class Piece(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """A piece in the making: `before` is the one before it, `way_back` a place in the old image."""
+    """A piece in the making: `before` is the one before it, `way_back` where that one would have gone on."""
 
     start: int
     diagonal: int | None
@@ -172,7 +168,7 @@ class _Search:
             gram = new[at : at + _NEAR_GRAM]
             found.add(old.find(gram, pointer, pointer + 300))
             found.add(old.find(gram, max(0, way_back - 16), way_back + 64))
-            found.add(old.rfind(gram, max(0, pointer - NEAR), pointer + 3))
+            found.add(old.rfind(gram, max(0, pointer - _NEAR), pointer + 3))
             found.discard(-1)
         return found
 
@@ -185,10 +181,10 @@ class _Search:
         diagonal = place - at
         if diagonal == part.diagonal:
             return
-        cost += _move_cost(place - pointer, place - part.way_back)
+        cost += _move_cost(place - pointer)
         known = self._followed.get(diagonal)
         if known is None or cost < known[0]:
-            way_back = part.way_back if 0 < place - pointer <= NEAR else pointer
+            way_back = part.way_back if 0 < place - pointer <= _NEAR else pointer
             self._followed[diagonal] = (cost, _Part(at, diagonal, part, way_back))
 
     def _take(self, at: int, cost: float, part: _Part, pointer: int) -> None:
@@ -219,13 +215,7 @@ class _Search:
         self._literal = literal if literal[0] < least else None
 
 
-def _move_cost(distance: int, back: int) -> float:
+def _move_cost(distance: int) -> float:
     if distance == 0:
         return 0.0
-    if 0 < distance < 64:
-        cost = _MOVE_NEAR + distance.bit_length() * _DISTANCE_BIT
-    else:
-        cost = _MOVE + abs(distance).bit_length() * _DISTANCE_BIT
-    if abs(back) <= BACK_MAX:
-        cost = min(cost, _MOVE_NEAR + 1 + abs(back).bit_length() * _DISTANCE_BIT)
-    return cost
+    return (_MOVE_NEAR if 0 < distance < 64 else _MOVE) + abs(distance).bit_length() * _DISTANCE_BIT

@@ -11,6 +11,7 @@ from ophion_boot.fmt.delta import HEADER_BYTES, MAGIC, SECTOR, TABLE_BITS, Heade
 
 from ophion.delta.encoder import SEGMENT_BYTES, encode
 from ophion.delta.matching import find_path
+from ophion.delta.packed import pack
 from ophion.errors import PatchError
 from ophion.package import ImageFile
 
@@ -18,11 +19,12 @@ _SEGMENT_HEAD_BYTES = 4
 
 
 def make_patch(old: bytes, new: bytes, *, small: bool = False, segment_bytes: int = SEGMENT_BYTES) -> bytes:
-    """The patch that turns `old` into `new`; `small` is for devices with 8 KiB less heap to spare.
+    """The patch that turns `old` into `new`; `small` is for devices with less heap to spare: 8 KiB, or 4.
 
-    It is written in segments of about `segment_bytes` (16384 at most); a device may go on at each of them
-    after a reset. It has been applied once before it is returned. Raises PatchError for an image that is
-    empty or larger than 16 MiB.
+    Without a single byte of `old` it is the whole image, compressed. It is written in segments of about
+    `segment_bytes` (16384 at most), compressed ones of 8 KiB; a device may go on at each of them after a
+    reset. It has been applied once before it is returned. Raises PatchError for an image that is empty or
+    larger than 16 MiB.
     """
     bits = TABLE_BITS[0] if small else TABLE_BITS[1]
     try:
@@ -31,21 +33,25 @@ def make_patch(old: bytes, new: bytes, *, small: bool = False, segment_bytes: in
         )
     except FormatError as error:
         raise PatchError(str(error)) from None
-    patch = header.pack() + encode(old, new, find_path(old, new), bits, segment_bytes)
+    body = encode(old, new, find_path(old, new), bits, segment_bytes) if old else pack(new, bits)
+    patch = header.pack() + body
     if apply_patch(old, patch) != new:
         raise AssertionError("the patch does not make the new image")
     return patch
 
 
-def make_image_patch(old: ImageFile, new: ImageFile, *, small: bool = False) -> bytes:
-    """The patch between two signed images; see `make_patch`. Raises PatchError, also for encrypted images."""
+def make_image_patch(old: ImageFile | None, new: ImageFile, *, small: bool = False) -> bytes:
+    """The patch between two signed images, or for any device; see `make_patch`.
+
+    Raises PatchError, also for encrypted images.
+    """
     for image, name in ((old, "old"), (new, "new")):
-        if image.aes_bits:
+        if image and image.aes_bits:
             raise PatchError(
-                f"the {name} image is encrypted: nothing in it is like the other one",
+                f"the {name} image is encrypted: nothing in it is like anything else",
                 "push the new image as it is",
             )
-    return make_patch(old.image, new.image, small=small)
+    return make_patch(old.image if old else b"", new.image, small=small)
 
 
 def apply_patch(old: bytes, patch: bytes) -> bytes:
@@ -95,6 +101,6 @@ def describe_patch(patch: bytes) -> dict[str, Any]:
         "size": len(patch),
         "old": {"size": header.old_size, "hash": header.old_hash.hex()},
         "new": {"size": header.new_size, "hash": header.new_hash.hex()},
-        "table_bytes": 2 << header.table_bits,
+        "table_bytes": (2 if header.old_size else 1) << header.table_bits,
         "segments": segments,
     }

@@ -56,6 +56,7 @@ def main() -> None:
     old, new = ((HERE / f"{name}.bin").read_bytes() for name in ("old", "new"))
     (HERE / "plain.patch").write_bytes(make_patch(old, new))
     (HERE / "small.patch").write_bytes(make_patch(old, new, small=True))
+    (HERE / "packed.patch").write_bytes(make_patch(b"", new))
     # Segments far shorter than usual, to have several.
     (HERE / "segments.patch").write_bytes(make_patch(old, new, segment_bytes=512))
     # Between signed images: what a device is sent.

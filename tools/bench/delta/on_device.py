@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from ophion_boot.core import delta_plain
-from ophion_boot.core.delta import Decoder
-from ophion_boot.core.delta_model import Model
+from ophion.delta.encoder import Writer
+from ophion.delta.matching import find_path
 from ophion_boot.fmt.delta import HEADER_BYTES, Header
 from qemu import rig
 
@@ -20,8 +18,6 @@ FILES = (
     "fmt/delta.py",
     "core/__init__.py",
     "core/delta.py",
-    "core/delta_model.py",
-    "core/delta_tables.py",
     "core/delta_viper.py",
 )
 LIVE_LIMIT = 34 * 1024
@@ -68,7 +64,7 @@ class Cost:
     decisions: int
 
 
-def cost(old: bytes, patch: bytes) -> Cost:
+def cost(old: bytes, new: bytes, patch: bytes) -> Cost:
     """Apply `patch` on the rig, in a heap of 96 KiB."""
     files: dict[str, rig.Content] = {f"ophion_boot/{name}": PACKAGE / name for name in FILES}
     said = rig.run(
@@ -78,25 +74,11 @@ def cost(old: bytes, patch: bytes) -> Cost:
         timeout_s=300,
     )
     instructions, live, code = (int(word) for word in said.split())
-    return Cost(instructions, live, code, _decisions(old, patch))
+    return Cost(instructions, live, code, _decisions(old, new, Header(patch).table_bits))
 
 
-def _decisions(old: bytes, patch: bytes) -> int:
-    """Decisions in `patch`, counted by the bytecode's decoder."""
-    count = 0
-
-    def choose(st: object, inp: object, p: int) -> int:
-        nonlocal count
-        count += 1
-        return int(delta_plain._choose(st, inp, p))
-
-    def read(at: int, buf: memoryview) -> None:
-        buf[:] = old[at : at + len(buf)]
-
-    header = Header(patch)
-    decoder = Decoder(header, read, len)
-    functions = (delta_plain.clear, partial(delta_plain.decode, choose=choose), delta_plain.table)
-    decoder._model = Model(header.table_bits, decoder._inp, functions)
-    decoder.feed(patch[HEADER_BYTES:])
-    decoder.finish()
-    return count
+def _decisions(old: bytes, new: bytes, table_bits: int) -> int:
+    """Decisions in the patch, counted by the encoder; the patches of this bench are one segment each."""
+    writer = Writer(old, new, table_bits)
+    writer.segment(find_path(old, new), len(new))
+    return writer.coder.decisions
