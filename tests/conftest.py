@@ -1,13 +1,15 @@
-"""What all tests share: paths for the shared tests, tests that are `async def`, a token, a web server."""
+"""What all tests share: paths, tests that are `async def`, a token, a web server, real firmware."""
 
 import asyncio
 import hashlib
+import importlib.util
 import inspect
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,6 +18,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 os.environ["OPHION_ROOT"] = str(ROOT)
+# Nobody's configuration and no cache of this computer play a part.
+_HOME = tempfile.TemporaryDirectory(prefix="ophion-tests-")
+os.environ.update(XDG_CONFIG_HOME=f"{_HOME.name}/config", XDG_CACHE_HOME=f"{_HOME.name}/cache")
+for _name in ("OPHION_CONFIG", "OPHION_DEVICE", "OPHION_PROFILE", "OPHION_RADIO", "OPHION_TIMEOUT"):
+    os.environ.pop(_name, None)
 for folder in (ROOT / "tests" / "shared", ROOT / "host" / "ophion" / "sim" / "device"):
     # Appended: the simulator's stand-ins (time.py, select.py) must not hide the standard library.
     sys.path.append(str(folder))
@@ -84,6 +91,15 @@ def token(tmp_path_factory):
     return Token(tmp_path_factory.mktemp("softhsm"))
 
 
+@pytest.fixture(scope="session")
+def stock_firmware():
+    """MicroPython as it was built for a real ESP32 board, from PyPI: the ET-Board's, 1.16, 4 MB."""
+    spec = importlib.util.find_spec("thonnycontrib.thonny_etboard_firmware")
+    assert spec is not None and spec.origin is not None, "make setup installs it"
+    folder = Path(spec.origin).parent / "etboard" / "firmware"
+    return folder / "etboard_firmware_micropython_custom_0831_last.bin"
+
+
 class Web:
     """A web server on this computer: `pages` is {path: bytes, or (status, headers, bytes)}.
 
@@ -149,3 +165,26 @@ def web(tmp_path, monkeypatch):
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """shell(lines, NAME=value): run them by bash in tmp_path, up to one that fails; what they print."""
+
+    def run(lines, **variables):
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        environment = {**os.environ, "PATH": path, **variables}
+        environment.pop("OPHION_KEY_PASSPHRASE", None)
+        done = subprocess.run(
+            ["bash", "-euc", "\n".join(lines)],
+            cwd=tmp_path,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=110,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run

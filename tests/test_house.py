@@ -47,6 +47,7 @@ MAY_IMPORT = {
     "ophion_boot.service": (*_CORE, "ophion_boot.port"),
     "ophion_boot.main": ("ophion_boot", "ophion_layout"),
     "ophion.build": ("ophion.build", "ophion.keys", *_HELPERS, *_CORE, "ophion_boot.crypto"),
+    "ophion.install": ("ophion.install", "ophion.build", *_HELPERS, *_CORE),
     "ophion.keys": ("ophion.keys", *_HELPERS, "ophion_boot.fmt"),
     "ophion.sign": ("ophion.sign", "ophion.keys", *_HELPERS, "ophion_boot.fmt"),
     "ophion.package": ("ophion.package", "ophion.keys.public", *_HELPERS, *_CORE),

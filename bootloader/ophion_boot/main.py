@@ -170,6 +170,10 @@ def _board(port: str):  # type: ignore[no-untyped-def]
         from ophion_boot.port.esp32 import Board  # type: ignore[assignment]
 
         return Board
+    if port == "stock":
+        from ophion_boot.port.stock import Board  # type: ignore[assignment]
+
+        return Board
     from ophion_boot.port.unix import Board  # type: ignore[assignment]
 
     return Board
@@ -203,8 +207,7 @@ def start() -> None:
 def _mount_app(boot: Boot) -> None:
     image = boot.image
     try:
-        data = memoryview(device.board.map(boot.area, image.payload_at + image.payload_size))
-        vfs.mount(vfs.VfsRom(data[image.payload_at :]), _APP)  # type: ignore[attr-defined]
+        vfs.mount(device.board.payload(boot.area, image.payload_at, image.payload_size), _APP)
     except (OSError, MemoryError) as e:
         device.recovery = True
         boot.reason = "the payload cannot be mounted: %s" % e

@@ -22,7 +22,7 @@ from ophion_boot.fmt.cbor import decode_map, encode
 from ophion_boot.fmt.smp import pack_request
 
 # Appended, as the shared tests are: helpers of several files.
-sys.path.append(str(Path(__file__).parent))
+sys.path += [str(Path(__file__).parent), str(Path(__file__).parents[1] / "host")]
 NAME = "e2e-device"
 SERVICE = "8d53dc1d-1db7-4cd3-868b-8a527460aa84"
 CHARACTERISTIC = "da2e7828-fbce-4e01-ae9e-261174997c48"

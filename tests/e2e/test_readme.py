@@ -28,7 +28,7 @@ def test_the_sessions_by_hand(tmp_path):
         for line in session():
             shell.line(line)
             images = shell.output if line.startswith("ophion device images") else images
-            log = shell.output if line.startswith("ophion device log") else log
+            log = shell.output if line.startswith("ophion device logs") else log
     finally:
         shell.end()
     assert re.search(r"slot 0 +1\.3\.0 +active, confirmed", images), images

@@ -256,12 +256,16 @@ def test_addresses():
             host_and_port(text)
 
 
-async def test_the_command_line_takes_one_road(bench, capsys):
+async def test_the_command_line_takes_every_road(bench, capsys):
     path = bench.directory / "1.0.0.bin"
     bench.image("1.0.0")
-    for words in ([], ["--ble", "a", "--udp", "b:1"], ["--serial", "x", "--serial-raw", "y"]):
-        code = await asyncio.to_thread(ophion, ["push", str(path), *words])
-        assert code == 2 and "--ble, --udp, --serial and --serial-raw" in capsys.readouterr().err
+    for words in (
+        ["push", str(path)],
+        ["device", "info"],
+        ["device", "info", "--udp", "b:1", "--serial", "x"],
+    ):
+        code = await asyncio.to_thread(ophion, words)
+        assert code == 2 and "--ble, --udp, --serial, --serial-raw or --sim" in capsys.readouterr().err
     old, new = bench.image("1.0.1", PLAIN), bench.image("1.1.0", PLAIN)
     async with bench.device(old.image, udp=f"{HOST}:{PORT}", serial="raw") as sim:
         await sim.wait_console("up 1.0.1")

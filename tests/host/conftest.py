@@ -16,6 +16,7 @@ from ophion.versions import parse_version
 # Appended, as the shared tests are: helpers of several files.
 sys.path.append(str(Path(__file__).parent))
 VECTORS = Path(__file__).parents[1] / "vectors" / "mcuboot"
+sys.path.append(str(Path(__file__).parent))
 
 
 @pytest.fixture

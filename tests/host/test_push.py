@@ -340,7 +340,7 @@ async def test_the_command_line_pushes_and_looks(shop):
         assert next(image["version"] for image in images if image["active"]) == "2.0.0"
         code, out, _ = await ophion(folder, "device", "images", *at)
         assert code == 0 and "active, confirmed" in out
-        code, out, _ = await ophion(folder, "device", "log", *at)
+        code, out, _ = await ophion(folder, "device", "logs", *at)
         assert "confirmed" in out and "refused" in out
         code, out, _ = await ophion(folder, "device", "info", *at, "--json")
         assert json.loads(out)["mode"] == "app"

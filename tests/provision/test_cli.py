@@ -154,7 +154,7 @@ def at_a_terminal(command, answer):
             typed = True
     code = child.wait(60)
     os.close(ours)
-    return code, shown.decode().replace("\r\n", "\n")
+    return code, shown.decode(errors="replace").replace("\r\n", "\n")
 
 
 @pytest.mark.parametrize(("answer", "code"), [(MAC, 0), ("yes", 1)])

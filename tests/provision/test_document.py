@@ -1,8 +1,6 @@
 """howto/provision.md says what the code says, its sessions run, and every name is espefuse's own."""
 
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -83,25 +81,14 @@ def sessions():
     ]
     lines = [line for block in blocks for line in block.splitlines()]
     assert len(blocks) == 2 and all(line.startswith("$ ") for line in lines) and len(lines) == 9
-    return "\n".join(line.removeprefix("$ ") for line in lines)
+    return [line.removeprefix("$ ") for line in lines]
 
 
-def test_the_sessions_of_the_document_run(tmp_path):
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    environment.pop("OPHION_KEY_PASSPHRASE", None)
-    done = subprocess.run(
-        ["bash", "-euc", sessions()],
-        cwd=tmp_path,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=110,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "done; nothing reaches the eFuses any more" in done.stdout
-    assert "DIS_DOWNLOAD_MODE = 1" in done.stdout and "MISSING" in done.stdout
-    assert "MISSING" not in done.stdout.rpartition("done; nothing")[2]
+def test_the_sessions_of_the_document_run(shell):
+    said = shell(sessions())
+    assert "done; nothing reaches the eFuses any more" in said
+    assert "DIS_DOWNLOAD_MODE = 1" in said and "MISSING" in said
+    assert "MISSING" not in said.rpartition("done; nothing")[2]
 
 
 def test_the_document_names_every_option():

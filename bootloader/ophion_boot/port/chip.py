@@ -4,6 +4,7 @@ import os
 import sys
 
 import machine
+import vfs
 
 from ophion_boot.compat import const
 
@@ -31,6 +32,10 @@ class Chip:
         return Ota(
             esp32.Partition, self._layout["runtime"], self._layout["write_size"], self._layout["sector"]
         )
+
+    def payload(self, area, at: int, size: int):  # type: ignore[no-untyped-def]
+        """The verified payload, `size` bytes at `at` of `area`, as a file system to mount."""
+        return vfs.VfsRom(memoryview(self.map(area, at + size))[at:])  # type: ignore[attr-defined]
 
     def rtc_memory(self, data: bytes | None = None) -> bytes | None:
         """Read or write the bytes that survive a reset but not a power cut."""

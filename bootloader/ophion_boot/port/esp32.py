@@ -25,9 +25,7 @@ class Board(Chip):
 
     def __init__(self, layout: dict) -> None:
         super().__init__(layout)
-        rom = vfs.rom_ioctl(_ROM_GET, 0)
-        if isinstance(rom, int):
-            raise OSError("the partition table has no romfs")
+        rom = self._find()
         _, _, self._first, self._size, _, _ = rom.info()
         self._rom = rom
         self.cells = NvsCells(esp32.NVS)
@@ -50,3 +48,10 @@ class Board(Chip):
         if not found:
             raise OSError("the partition table has no vfs")
         return found[0]
+
+    def _find(self):  # type: ignore[no-untyped-def]
+        """The partition with the slots."""
+        rom = vfs.rom_ioctl(_ROM_GET, 0)
+        if isinstance(rom, int):
+            raise OSError("the partition table has no romfs")
+        return rom

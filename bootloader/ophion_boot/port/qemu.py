@@ -3,6 +3,7 @@
 import time
 
 import machine
+import vfs
 import virt
 
 from ophion_boot.compat import const
@@ -40,6 +41,10 @@ class Board:
     def map(self, area: Area, size: int) -> memoryview:
         """The first `size` bytes of `area` where they lie: this flash is in the address space."""
         return self._bdev.memory[area.offset : area.offset + size]
+
+    def payload(self, area, at: int, size: int):  # type: ignore[no-untyped-def]
+        """The verified payload, `size` bytes at `at` of `area`, as a file system to mount."""
+        return vfs.VfsRom(self.map(area, at + size)[at:])  # type: ignore[attr-defined]
 
     def block_device(self, name: str) -> Part:
         """The part of the flash called `name` for a file system."""

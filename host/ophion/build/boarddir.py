@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ophion.build.frozen import linked
 from ophion.build.layout import Layout
+from ophion.build.layout_error import LayoutError
 from ophion.build.layout_esp32 import NVS_KEY_ID
 from ophion.build.partitions import csv
 
@@ -32,6 +33,8 @@ def board_files(layout: Layout, frozen: Mapping[str, bytes], folder: Path) -> di
 
     Raises LayoutError for a board of another port.
     """
+    if layout.port != "esp32":
+        raise LayoutError(f"board.port {layout.port!r}: only firmware of the port esp32 is built")
     files = {
         "partitions.csv": csv(layout),
         "mpconfigboard.cmake": _cmake(layout),

@@ -16,8 +16,12 @@ def board_layout(board: str) -> Path:
         path = place / board / "layout.toml"
         if path.is_file():
             return path
-    known = sorted({path.parent.name for place in _PLACES for path in place.glob("*/layout.toml")})
-    raise UsageError(f"no board is called {board!r}", f"there are: {', '.join(known) or 'none'}")
+    raise UsageError(f"no board is called {board!r}", f"there are: {', '.join(board_list()) or 'none'}")
+
+
+def board_list() -> list[str]:
+    """The names of the boards that come with Ophion."""
+    return sorted({path.parent.name for place in _PLACES for path in place.glob("*/layout.toml")})
 
 
 def layout_path(board: str, folder: Path = Path()) -> Path:

@@ -43,7 +43,7 @@ _TABLES = {ED25519: "crypto.ed25519_comb", ECDSA_P256: "crypto.base_p256"}
 # The road that a port's updates come on.
 _MAIN = "ophion_boot.main"
 _SERVICE = "ophion_boot.service"
-_SERVERS = {"unix": "port.ble", "qemu": "port.console", "esp32": "port.ble"}
+_SERVERS = {"unix": "port.ble", "qemu": "port.console", "esp32": "port.ble", "stock": "port.ble"}
 # Parts of the service by what a layout names: `smp.groups`, other roads, framings of `serial`, access.
 _GROUPS = {"os": "core.smp_clock", "stat": "core.smp_stat", "settings": "core.smp_settings"}
 _UDP = "port.udp"
@@ -78,6 +78,17 @@ _WITHOUT_VIPER = (
 )
 # CPython's; firmware has these modules itself.
 _NOT_FIRMWARE = ("core.deflate_plain",)
+# Firmware in bytecode alone does without these: each is imported in a `try`, and has another in its place.
+_WITH_VIPER = (
+    "core.delta_viper",
+    "crypto.aes_ctr_viper",
+    "crypto.edwards_vm",
+    "crypto.ladder_vm",
+    "crypto.p256_vm",
+    "crypto.sha512_viper",
+    "fmt.lines_viper",
+    "fmt.quick_viper",
+)
 
 
 def frozen_files(
@@ -88,11 +99,13 @@ def frozen_files(
     roots: bytes = b"",
     enc_keys: Sequence[tuple[bytes, int, bytes]] = (),
     simulated: bool = False,
+    native: bool = True,
 ) -> dict[str, bytes]:
     """{path: source} of all that is frozen into the firmware of a board, `ophion_layout.py` too.
 
     The arguments are those of `device_module`. `simulated` firmware runs where there is no viper of 32 bits,
-    whatever the layout's port. Raises LayoutError, BuildError when the files are missing.
+    whatever the layout's port; firmware that is not `native` is bytecode alone. Raises LayoutError,
+    BuildError when the files are missing.
     """
     module = device_module(layout, name, keys, runtime, roots, enc_keys)
     algorithms = {algorithm_of(from_raw(key)) for key in (*keys, *layout.access.operators)}
@@ -101,11 +114,12 @@ def frozen_files(
     if layout.key_tables and roots:
         algorithms |= {algorithm_of(s.key) for s in parse_chain(roots) if s.role in (INTERMEDIATE, SIGNING)}
     files = product_files()
-    plain = simulated or layout.port == "unix"
+    plain = simulated or not native or layout.port == "unix"
     parts = _parts(layout, algorithms | set(layout.signatures), enc_keys)
     # What sha512 falls back on is imported when it is called.
     more = ["crypto.sha512_plain"] if plain else []
-    left_out = {_path(name) for name in (*_NOT_FIRMWARE, *(() if plain else _WITHOUT_VIPER))}
+    unused = () if plain else _WITHOUT_VIPER
+    left_out = {_path(name) for name in (*_NOT_FIRMWARE, *(unused if native else _WITH_VIPER))}
     names = _closure(files, [*parts, *more], left_out)
     kept = {path: data for path, data in files.items() if path in names or path in _START}
     return {**kept, LAYOUT_MODULE: module.encode()}
@@ -197,10 +211,17 @@ def product_files() -> dict[str, bytes]:
     """All files that may be frozen: bootloader, what applications import, the files that start them."""
     boot = _package_dir("ophion_boot")
     boot_files = _python_files(boot, "ophion_boot/")
-    files = {n: c for n, c in boot_files.items() if not n.startswith("ophion_boot/frozen/")}
+    starts = ("ophion_boot/frozen/", "ophion_boot/stock/")
+    files = {n: c for n, c in boot_files.items() if not n.startswith(starts)}
     files.update(_python_files(_package_dir(_APPLICATION), _APPLICATION + "/"))
-    files.update(_python_files(_first_dir(boot / "frozen", boot.parent / "frozen"), ""))
+    files.update(start_files("frozen"))
     return files
+
+
+def start_files(kind: str) -> dict[str, bytes]:
+    """The files that start the bootloader: of the kind "frozen", or "stock" for MicroPython's own build."""
+    boot = _package_dir("ophion_boot")
+    return _python_files(_first_dir(boot / kind, boot.parent / kind), "")
 
 
 def _package_dir(name: str) -> Path:

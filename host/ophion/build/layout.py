@@ -20,7 +20,7 @@ from ophion_boot.fmt.key import ALGORITHMS
 
 from ophion.build.access import AccessPolicy, read_access
 from ophion.build.layout_error import LayoutError
-from ophion.build.layout_esp32 import check_esp32
+from ophion.build.layout_esp32 import ESP32_PORTS, check_esp32
 from ophion.build.toml_file import line_of
 
 if sys.version_info >= (3, 11):
@@ -28,7 +28,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-_AREAS = {"esp32": ("nvs", "user")}
+_AREAS = {"esp32": ("nvs", "user"), "stock": ("nvs", "vfs", "user")}
 """Areas that each board of a port has; `areas` of its strategy's class has the names of the others."""
 _OTHER_AREAS = ("state", "user")
 
@@ -39,7 +39,7 @@ _CLOCK = f"MicroPython's tick counter tells times of up to {_PERIOD_MAX_S} s apa
 _COUNT_MAX = 250
 _PORT_MAX = 65535
 
-PORTS = ("unix", "qemu", "esp32")
+PORTS = ("unix", "qemu", "esp32", "stock")
 """Modules of ophion_boot.port that have a Board; the first one when a layout names none."""
 
 SMP_PARTS = ("os", "stat", "settings")
@@ -48,7 +48,7 @@ SMP_PARTS = ("os", "stat", "settings")
 FRAMINGS = ("console", "raw")
 """How SMP packets lie on a UART: lines of base64, or one behind the other."""
 
-_NAME_MAX = 29
+NAME_MAX = 29
 """BLE name in a scan response of 31 bytes (Core specification, Supplement part A, 1.2)."""
 
 
@@ -160,6 +160,13 @@ class Layout:
         """The same board, with SMP on UDP (`udp` is "HOST:PORT") and on UART 1, where they are not empty."""
         serial = Serial(framing=framing) if framing else self.serial
         layout = replace(self, udp=udp or self.udp, serial=serial)
+        _check(layout)
+        return layout
+
+    def with_flash(self, chip: str, table_at: int, size: int, areas: Mapping[str, AreaSpec]) -> Layout:
+        """The same policy on another chip, with its flash divided into `areas`; raises LayoutError."""
+        flash = {"flash_size": size, "table_at": table_at, "areas": dict(areas)}
+        layout = replace(self, chip=chip, hw=chip, **flash)  # type: ignore[arg-type]
         _check(layout)
         return layout
 
@@ -293,8 +300,8 @@ def _check(layout: Layout) -> None:
         raise LayoutError(f"flash.sector {layout.sector} is not a power of two from 256 up")
     if layout.flash_size % layout.sector:
         raise LayoutError(f"flash.size {layout.flash_size:#x} is not in whole sectors")
-    if len(layout.name.encode()) > _NAME_MAX:
-        raise LayoutError(f"board.name is longer than {_NAME_MAX} bytes")
+    if len(layout.name.encode()) > NAME_MAX:
+        raise LayoutError(f"board.name is longer than {NAME_MAX} bytes")
     for name in (*_AREAS.get(layout.port, _OTHER_AREAS), *strategy_class(layout.strategy).areas):
         if name not in layout.areas:
             raise LayoutError(f"areas.{name} is missing (update.strategy is {layout.strategy})")
@@ -309,7 +316,7 @@ def _check(layout: Layout) -> None:
     _check_smp(layout)
     if layout.max_image_size <= 0:
         raise LayoutError("areas.primary and areas.secondary leave no room for an image")
-    if layout.port == "esp32":
+    if layout.port in ESP32_PORTS:
         check_esp32(layout)
     elif layout.areas["state"].size != 2 * layout.sector:
         raise LayoutError(f"areas.state is not two sectors ({2 * layout.sector:#x} bytes)")

@@ -12,8 +12,11 @@ from ophion.build.layout_error import LayoutError
 if TYPE_CHECKING:
     from ophion.build.layout import Layout
 
+ESP32_PORTS = ("esp32", "stock")
+"""Ports of chips that have a partition table: board builds, and MicroPython's own."""
+
 CHIPS = ("esp32", "esp32s3", "esp32c3", "esp32c6")
-"""Chips that `board.chip` may name on the port esp32."""
+"""Chips that `board.chip` may name on these ports."""
 
 PARTITIONS = {
     "nvs": (1, 0x02, "nvs"),
@@ -22,9 +25,13 @@ PARTITIONS = {
     "factory": (0, 0x00, "factory"),
     "ota_0": (0, 0x10, "ota_0"),
     "ota_1": (0, 0x11, "ota_1"),
+    "vfs": (1, 0x81, "vfs"),
     "user": (1, 0x81, "vfs"),
 }
-"""Areas of the port esp32 that are partitions: type, subtype, label (ESP-IDF's, and MicroPython's `vfs`)."""
+"""Areas that are partitions: type, subtype, label (ESP-IDF's, and MicroPython's `vfs`).
+
+On the port stock the bootloader lies in `vfs`, which MicroPython looks for, and the user's files in `user`.
+"""
 
 NVS_KEY_ID = 5
 """Key block whose key encrypts NVS. KEY5 takes no flash key (espefuse: a fault of the hardware)."""
@@ -35,6 +42,11 @@ _ESP_APP = 0x10000
 _ESP_FLASH = (0x400000, 0x800000, 0x1000000)
 _NVS_LEAST = 0x3000
 _ESP_CIPHER = 16
+
+
+def label_of(port: str, name: str) -> str:
+    """The label of the partition that is the area `name`."""
+    return name if port == "stock" and name == "user" else PARTITIONS[name][2]
 
 
 def check_esp32(layout: Layout) -> None:
@@ -60,7 +72,8 @@ def check_esp32(layout: Layout) -> None:
     if layout.nvs_encrypted and layout.chip == "esp32":
         raise LayoutError("flash.nvs_encrypted is true, and the esp32 has no HMAC engine for its key")
     for name, area in layout.areas.items():
-        if name not in (*PARTITIONS, *strategy_class(layout.strategy).areas):
+        known = [key for key in PARTITIONS if key != "vfs" or layout.port == "stock"]
+        if name not in (*known, *strategy_class(layout.strategy).areas):
             raise LayoutError(f"areas.{name} is nothing that this port has")
         if area.offset < layout.table_at + _ESP_SECTOR:
             raise LayoutError(
@@ -74,7 +87,19 @@ def check_esp32(layout: Layout) -> None:
         )
     if ("factory" in layout.areas) == layout.has_runtime:
         raise LayoutError("areas.factory, or areas.otadata, ota_0 and ota_1: where does MicroPython lie?")
+    if layout.port == "stock":
+        _check_stock(layout)
     _check_romfs(layout)
+
+
+def _check_stock(layout: Layout) -> None:
+    for entry, there in (
+        ("board.secure_boot", layout.secure_boot),
+        ("flash.encrypted", layout.flash_encrypted),
+        ("areas.ota_0", layout.has_runtime),
+    ):
+        if there:
+            raise LayoutError(f"{entry}: that takes a board build, MicroPython's own has nothing of it")
 
 
 def _check_romfs(layout: Layout) -> None:

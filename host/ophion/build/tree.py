@@ -13,6 +13,8 @@ from ophion.errors import BuildError
 
 OUTPUT_NAME = "build"
 _NEVER = {"__pycache__"}
+_DEPTH_MAX = 16
+_NAME_MAX = 255
 
 
 @dataclass(frozen=True)
@@ -78,3 +80,5 @@ def check_inside(path: str) -> None:
 def _check_name(path: str) -> None:
     if not path.isascii() or not path.isprintable():
         raise BuildError(f"file name {path!r} is not plain ASCII, which ROMFS needs", "rename the file")
+    if path.count("/") > _DEPTH_MAX or max(map(len, path.split("/"))) > _NAME_MAX:
+        raise BuildError(f"{path} is deeper than {_DEPTH_MAX} folders, or has a name above {_NAME_MAX} bytes")

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-import inspect
 import sys
-from collections.abc import Callable
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -29,41 +25,17 @@ PasskeyDigits = Annotated[
     str | None,
     typer.Option("--passkey", metavar="DIGITS", help="Pair with this passkey; otherwise asked for."),
 ]
-_OPTIONS = {"operator": (Operator, None), "pair": (Pair, False), "passkey": (PasskeyDigits, None)}
+ACCESS_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "operator": (Operator, None),
+    "pair": (Pair, False),
+    "passkey": (PasskeyDigits, None),
+}
+"""Name of each option: (annotation, default)."""
 _DIGITS = 6
-_current: ContextVar[Access | None] = ContextVar("access", default=None)
-_Verb = TypeVar("_Verb", bound=Callable[..., None])
 
 
-def takes_access(verb: _Verb) -> _Verb:
-    """Give `verb` the three options; what they say is `current_access()` while it runs."""
-    signature = inspect.signature(verb, eval_str=True)
-
-    @functools.wraps(verb)
-    def wrapped(*arguments: Any, **options: Any) -> None:
-        words = {name: options.pop(name) for name in _OPTIONS}
-        before = _current.set(_access(options.get("radio") or "os", **words))
-        try:
-            verb(*arguments, **options)
-        finally:
-            _current.reset(before)
-
-    more = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-        for name, (kind, default) in _OPTIONS.items()
-    ]
-    parameters = [*signature.parameters.values(), *more]
-    wrapped.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return wrapped  # type: ignore[return-value]
-
-
-def current_access() -> Access | None:
-    """What the verb that runs shows to devices; None: nothing."""
-    return _current.get()
-
-
-def _access(radio: str, operator: str | None, pair: bool, passkey: str | None) -> Access | None:
+def read_access(radio: str, operator: str | None, pair: bool, passkey: str | None) -> Access | None:
+    """What the options show to devices; None: nothing. Raises as `open_signer` does."""
     if passkey is not None and (len(passkey) != _DIGITS or not passkey.isascii() or not passkey.isdigit()):
         raise typer.BadParameter("--passkey is not six digits, as the device shows them")
     if not operator and not pair and passkey is None:

@@ -20,12 +20,15 @@ from ophion.cli import (
     demo_verb,
     device_verbs,
     image_verbs,
+    install_verbs,
     key_verbs,
     provision_verbs,
     push_verbs,
     sim_verbs,
 )
+from ophion.cli.hints import hint_of
 from ophion.cli.output import print_error
+from ophion.cli.profiles import RootProfile, choose
 from ophion.errors import EXIT_INTERRUPTED, OphionError
 
 DEBUG_VARIABLE = "OPHION_DEBUG"
@@ -44,7 +47,11 @@ def make_app() -> typer.Typer:
         no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        # Colours are for terminals; NO_COLOR (no-color.org) switches them off there.
+        context_settings={
+            "help_option_names": ["-h", "--help"],
+            "color": False if os.environ.get("NO_COLOR") else None,
+        },
     )
     app.callback()(_root)
     verbs = (
@@ -55,6 +62,7 @@ def make_app() -> typer.Typer:
         push_verbs,
         device_verbs,
         board_verbs,
+        install_verbs,
         provision_verbs,
         sim_verbs,
         demo_verb,
@@ -73,11 +81,14 @@ def _version(wanted: bool) -> None:
 
 
 def _root(
+    context: typer.Context,
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
     ),
+    profile: RootProfile = None,
 ) -> None:
     """Build, sign and push updates for MicroPython devices."""
+    choose(context, profile)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -91,7 +102,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             print_error("interrupted", "", as_json)
         return code
     except OphionError as error:
-        print_error(error.message, error.hint, as_json)
+        print_error(error.message, hint_of(error, words), as_json)
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         print_error("interrupted", "", as_json)

@@ -8,10 +8,16 @@ from typing import Annotated
 
 import typer
 
+from ophion.cli.complete import board_names
 from ophion.cli.output import Json, show
 
 Name = Annotated[
-    str, typer.Argument(metavar="BOARD", help="A board that comes with ophion, or a layout.toml.")
+    str,
+    typer.Argument(
+        metavar="BOARD",
+        autocompletion=board_names,
+        help="A board that comes with ophion, or a layout.toml.",
+    ),
 ]
 
 

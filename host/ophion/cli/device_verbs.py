@@ -8,22 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from ophion.cli.access_options import current_access, takes_access
+from ophion.cli.complete import remember_devices, setting_names
 from ophion.cli.draw import slots, trust_text
 from ophion.cli.output import Json, plain, plain_all, show, table
-from ophion.cli.session import TIMEOUT_S, Radio, Timeout, run_async
+from ophion.cli.session import Radio, run_async
+from ophion.cli.targets import takes_devices, target
 
 if TYPE_CHECKING:
     from smp.image_management import ImageState
 
     from ophion.push import Link
 
-Ble = Annotated[
-    str,
-    typer.Option(
-        "--ble", "--device", metavar="NAME", help="Bluetooth name; or udp:HOST:PORT, serial:PATH, raw:PATH."
-    ),
-]
+_GONE_S = 5.0
 
 device = typer.Typer(
     help="Look at a device and tell it what to do.", no_args_is_help=True, rich_markup_mode=None
@@ -49,14 +45,15 @@ def list_devices(
         return [vars(found) for found in await scan(seconds)]
 
     found = run_async(radio, work)
+    remember_devices(item["name"] or item["address"] for item in found)
     rows = [[item["name"] or "(no name)", item["address"], f"{item['rssi']} dBm"] for item in found]
     text = table(rows, ["NAME", "ADDRESS", "RSSI"]) if rows else "no devices in range"
     show(as_json, {"devices": found}, text)
 
 
 @device.command("info")
-@takes_access
-def info(ble: Ble, timeout: Timeout = TIMEOUT_S, radio: Radio = None, as_json: Json = False) -> None:
+@takes_devices
+def info(as_json: Json = False) -> None:
     """Show what the device is: hardware, bootloader, runtime, whether it is in recovery."""
 
     async def work(link: Link) -> dict[str, Any]:
@@ -67,43 +64,41 @@ def info(ble: Ble, timeout: Timeout = TIMEOUT_S, radio: Radio = None, as_json: J
         }
         return {**value, "mtu": link.mtu, "buf_size": link.buf_size}
 
-    value = _with_link(ble, timeout, radio, work)
+    value = _with_link(work)
     show(as_json, value, "\n".join(f"{key:<9} {item}" for key, item in value.items()))
 
 
 @device.command("images")
-@takes_access
-def images(ble: Ble, timeout: Timeout = TIMEOUT_S, radio: Radio = None, as_json: Json = False) -> None:
-    """Show what the slots hold and what the next boot does."""
+@takes_devices
+def images(as_json: Json = False) -> None:
+    """Draw the slots: what they hold, what runs, and what the next boot does."""
 
     async def work(link: Link) -> list[dict[str, Any]]:
         return _image_list(await link.images())
 
-    value = _with_link(ble, timeout, radio, work)
+    value = _with_link(work)
     show(as_json, {"images": value}, slots(value))
 
 
 @device.command("trust")
-@takes_access
-def trust(ble: Ble, timeout: Timeout = TIMEOUT_S, radio: Radio = None, as_json: Json = False) -> None:
+@takes_devices
+def trust(as_json: Json = False) -> None:
     """Show what the device trusts, and what it asks of images at least."""
 
     async def work(link: Link) -> dict[str, Any]:
-        return cast("dict[str, Any]", plain_all((await link.trust()).model_dump()))
+        answer = (await link.trust()).model_dump(exclude={"header", "version", "sequence", "smp_data"})
+        return cast("dict[str, Any]", plain_all(answer))
 
-    value = _with_link(ble, timeout, radio, work)
+    value = _with_link(work)
     show(as_json, value, trust_text(value))
 
 
 @device.command("deliver")
-@takes_access
+@takes_devices
 def deliver(
     chain: Annotated[
         Path, typer.Argument(metavar="CHAIN", help="A chain file: rotation, revocation, roots.")
     ],
-    ble: Ble,
-    timeout: Timeout = TIMEOUT_S,
-    radio: Radio = None,
     as_json: Json = False,
 ) -> None:
     """Deliver the statements of a chain to the device, without an image."""
@@ -114,66 +109,73 @@ def deliver(
     async def work(link: Link) -> list[str]:
         return await link.deliver(data)
 
-    names = _with_link(ble, timeout, radio, work)
-    show(as_json, {"device": ble, "statements": names}, f"{ble} took {', '.join(names)}")
+    names = _with_link(work)
+    name = target().one
+    show(as_json, {"device": name, "statements": names}, f"{name} took {', '.join(names)}")
 
 
-@device.command("log")
-@takes_access
-def log(ble: Ble, timeout: Timeout = TIMEOUT_S, radio: Radio = None, as_json: Json = False) -> None:
+@device.command("logs")
+@takes_devices
+def logs(as_json: Json = False) -> None:
     """Show what happened to updates on the device, with its reasons, oldest first."""
 
     async def work(link: Link) -> list[dict[str, Any]]:
         return [entry.model_dump() for entry in await link.log()]
 
-    value = _with_link(ble, timeout, radio, work)
+    value = _with_link(work)
     rows = [[str(item["n"]), item["event"], item["version"], item["reason"]] for item in value]
     text = table(rows, ["N", "EVENT", "VERSION", "REASON"]) if rows else "nothing happened yet"
     show(as_json, {"log": value}, text)
 
 
 @device.command("counters")
-@takes_access
-def counters(ble: Ble, timeout: Timeout = TIMEOUT_S, radio: Radio = None, as_json: Json = False) -> None:
+@takes_devices
+def counters(as_json: Json = False) -> None:
     """Show what the device counts: events for ever, the rest since its last reset."""
 
     async def work(link: Link) -> dict[str, dict[str, int]]:
         return await link.counters()
 
-    value = _with_link(ble, timeout, radio, work)
+    value = _with_link(work)
     rows = [[group, name, str(n)] for group, fields in sorted(value.items()) for name, n in fields.items()]
     show(as_json, {"counters": value}, table(rows, ["GROUP", "COUNTER", "VALUE"]))
 
 
-@device.command("set")
-@takes_access
-def set_(
-    name: Annotated[str, typer.Argument(metavar="SETTING", help="name, or period_s.")],
-    value: Annotated[str, typer.Argument(metavar="VALUE", help="Its value; empty: the layout's own.")],
-    ble: Ble,
-    timeout: Timeout = TIMEOUT_S,
-    radio: Radio = None,
+@device.command("settings")
+@takes_devices
+def settings(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[SETTING]",
+            autocompletion=setting_names,
+            help="Setting to change: name, or period_s (seconds between periodic resets).",
+        ),
+    ] = None,
+    value: Annotated[
+        str | None, typer.Argument(metavar="[VALUE]", help="Its value; '': the layout's own.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Change a setting of the device for good: its name, or the seconds between its periodic resets."""
+    """Show the settings of the device, or change one for good."""
+    if name is not None and value is None:
+        raise typer.BadParameter(f"no value for {name}: give one, or '' for the layout's own")
 
-    async def work(link: Link) -> None:
-        await link.set(name, value)
+    async def work(link: Link) -> dict[str, str | int]:
+        if name is not None and value is not None:
+            await link.set(name, value)
+        return await link.settings()
 
-    _with_link(ble, timeout, radio, work)
-    now = f"{value}" if value else "as its layout says"
-    show(as_json, {"device": ble, "setting": name, "value": value}, f"{name} is {now}")
+    found = _with_link(work)
+    show(as_json, {"settings": found}, "\n".join(f"{key:<9} {item}" for key, item in found.items()))
 
 
 @device.command("confirm")
-@takes_access
+@takes_devices
 def confirm(
-    ble: Ble,
     hash_: Annotated[
         str, typer.Option("--hash", metavar="HEX", help="Another image than the running one.")
     ] = "",
-    timeout: Timeout = TIMEOUT_S,
-    radio: Radio = None,
     as_json: Json = False,
 ) -> None:
     """Let the running image stay."""
@@ -182,38 +184,46 @@ def confirm(
     async def work(link: Link) -> list[dict[str, Any]]:
         return _image_list(await link.confirm(digest))
 
-    value = _with_link(ble, timeout, radio, work)
+    value = _with_link(work)
     show(as_json, {"images": value}, slots(value))
 
 
 @device.command("reset")
-@takes_access
-def reset(
-    ble: Ble,
-    recovery: Annotated[bool, typer.Option("--recovery", help="Restart into the device's recovery.")] = False,
-    timeout: Timeout = TIMEOUT_S,
-    radio: Radio = None,
-    as_json: Json = False,
-) -> None:
+@takes_devices
+def reset(as_json: Json = False) -> None:
     """Restart the device."""
+    _restart(lambda link: link.reset(), "restarts", as_json)
 
+
+@device.command("recover")
+@takes_devices
+def recover(as_json: Json = False) -> None:
+    """Restart the device into its recovery, where it takes updates without the application."""
+    _restart(lambda link: link.recover(), "restarts into its recovery", as_json)
+
+
+def _restart(ask: Callable[[Link], Awaitable[None]], what: str, as_json: bool) -> None:
     async def work(link: Link) -> bool:
-        await (link.recover() if recovery else link.reset())
-        return await link.wait_gone(5.0)
+        await ask(link)
+        return await link.wait_gone(_GONE_S)
 
-    gone = _with_link(ble, timeout, radio, work)
-    text = f"{ble} restarts" if gone else f"{ble} accepted, but has not restarted yet"
-    show(as_json, {"device": ble, "restarted": gone}, text)
+    gone = _with_link(work)
+    name = target().one
+    text = f"{name} {what}" if gone else f"{name} accepted, but has not restarted yet"
+    show(as_json, {"device": name, "restarted": gone}, text)
 
 
-def _with_link(ble: str, timeout: float, radio: str | None, work: Callable[[Link], Awaitable[Any]]) -> Any:
+def _with_link(work: Callable[[Link], Awaitable[Any]]) -> Any:
+    aim = target()
+    name = aim.one
+
     async def connected() -> Any:
         from ophion.push import Link
 
-        async with Link(ble, timeout, current_access()) as link:
+        async with Link(name, aim.timeout_s, aim.access) as link:
             return await work(link)
 
-    return run_async(radio, connected)
+    return run_async(aim.radio, connected)
 
 
 def _image_list(states: list[ImageState]) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 _BAR = 40
+_WIDTH = 74
 
 
 def picture(name: str, image: dict[str, Any]) -> str:
@@ -38,16 +39,44 @@ def picture(name: str, image: dict[str, Any]) -> str:
 
 
 def slots(images: list[dict[str, Any]]) -> str:
-    """The image list of a device, one block per slot."""
-    blocks = []
+    """The slots of a device (its image list) drawn below each other, and what the next boot does."""
+    numbers = sorted({image.get("image") or 0 for image in images} | {0})
+    return "\n".join(
+        _component(number, [image for image in images if (image.get("image") or 0) == number])
+        for number in numbers
+    )
+
+
+def _component(number: int, images: list[dict[str, Any]]) -> str:
+    lines = [f"+-- {'runtime' if number else 'application'} ".ljust(_WIDTH + 3, "-") + "+"]
+    held = {image["slot"]: image for image in images}
+    for slot in sorted({0, 1} | set(held)):
+        image = held.get(slot)
+        texts = _slot(slot, image) if image else [f"slot {slot}  (empty)"]
+        lines += [f"| {text:<{_WIDTH}} |" for text in texts]
+        lines.append("+" + "-" * (_WIDTH + 2) + "+")
+    return "\n".join([*lines, f"next boot: {_next_boot(images)}"])
+
+
+def _slot(slot: int, image: dict[str, Any]) -> list[str]:
+    words = [word for word in ("active", "confirmed", "pending", "permanent") if image[word]]
+    if image["active"] and not image["confirmed"]:
+        words.append("on trial")
+    first = f"slot {slot}  {image['version']:<12} {', '.join(words)}".rstrip()
+    return [first, f"        {image['hash'] or '(no hash: flashed over a cable)'}"]
+
+
+def _next_boot(images: list[dict[str, Any]]) -> str:
+    """What the flags of the image list say, in words."""
+    active = next((image for image in images if image["active"]), None)
     for image in images:
-        words = [word for word in ("active", "confirmed", "pending", "permanent") if image[word]]
-        if image["active"] and not image["confirmed"]:
-            words.append("on trial")
-        first = f"slot {image['slot']}  {image['version']:<12} {', '.join(words)}"
-        name = "runtime " if image.get("image") else ""
-        blocks.append(f"{name}{first}\n        {image['hash'] or '(no hash: flashed over a cable)'}")
-    return "\n".join(blocks) or "no images"
+        if image["pending"]:
+            return f"{image['version']} {'for good' if image['permanent'] else 'on trial'}"
+    if active is None:
+        return "recovery"
+    if not active["confirmed"]:
+        return f"{active['version']}, as long as its trial lasts: confirm it, or it goes back"
+    return str(active["version"])
 
 
 def _part(offset: int, size: int, title: str, note: str = "") -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ophion.cli import complete
 from ophion.cli.output import Json, show
 from ophion.errors import InputError, UsageError
 
@@ -22,7 +23,12 @@ PassphraseFile = Annotated[
     typer.Option("--passphrase-file", metavar="FILE", help="Passphrase or PIN: what this file holds."),
 ]
 KeyArgument = Annotated[
-    str, typer.Argument(metavar="KEY", help="A key file, public or private, or a pkcs11: URI.")
+    str,
+    typer.Argument(
+        metavar="KEY",
+        autocompletion=complete.keys,
+        help="A key file, public or private, or a pkcs11: URI.",
+    ),
 ]
 _DECRYPTS = "x25519"
 _FORMS = ("pem", "der", "mcuboot")

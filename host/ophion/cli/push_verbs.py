@@ -3,34 +3,49 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
-from ophion.cli.access_options import current_access, takes_access
-from ophion.cli.here import made_here
+from ophion.cli.complete import keys
+from ophion.cli.device_verbs import device
+from ophion.cli.key_verbs import PassphraseFile
 from ophion.cli.output import Json, clean, print_json
-from ophion.cli.session import (
-    TIMEOUT_S,
-    Ble,
-    Radio,
-    Serial,
-    SerialRaw,
-    Timeout,
-    Udp,
-    device_of,
-    run_async,
-)
+from ophion.cli.session import run_async
+from ophion.cli.targets import takes_devices, target
 
 if TYPE_CHECKING:
     from ophion.push import Event
 
+SigningKey = Annotated[
+    str | None,
+    typer.Option(
+        "--key",
+        "-k",
+        metavar="URI",
+        autocompletion=keys,
+        help="Sign a folder with this key (default: of its ophion.toml).",
+    ),
+]
+AtOnce = Annotated[int, typer.Option(min=1, max=64, metavar="N", help="How many devices at the same time.")]
+
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this module to `app`."""
-    app.command("push")(takes_access(push_image))
+    app.command("push")(takes_devices(push_image))
+    device.command("rollback")(takes_devices(rollback))
+
+
+Confirm = Annotated[
+    bool, typer.Option("--confirm", help="Confirm it from here instead of waiting for the application.")
+]
+Wait = Annotated[
+    float, typer.Option(min=1, metavar="SECONDS", help="How long the new image may take to run.")
+]
+Retries = Annotated[int, typer.Option(min=0, max=100, help="Failed connections in a row before giving up.")]
 
 
 def push_image(
@@ -38,26 +53,22 @@ def push_image(
         list[Path] | None,
         typer.Argument(
             metavar="IMAGE...",
-            help="A signed image (default: of the application here); application and runtime together.",
+            help="A signed image (default: of the application here); application and runtime together; or an "
+            "application's folder, which is built and signed.",
         ),
     ] = None,
-    ble: Ble = None,
-    udp: Udp = None,
-    serial: Serial = None,
-    serial_raw: SerialRaw = None,
-    confirm: Annotated[
-        bool, typer.Option("--confirm", help="Confirm it from here instead of waiting for the application.")
-    ] = False,
+    confirm: Confirm = False,
     reset: Annotated[
         bool, typer.Option("--reset/--no-reset", help="Restart the device, or leave that to somebody else.")
     ] = True,
-    wait: Annotated[
-        float, typer.Option(min=1, metavar="SECONDS", help="How long the new image may take to run.")
-    ] = 120.0,
-    retries: Annotated[
-        int, typer.Option(min=0, max=100, help="Failed connections in a row before giving up.")
-    ] = 5,
-    timeout: Timeout = TIMEOUT_S,
+    wait: Wait = 120.0,
+    retries: Retries = 5,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Build, sign and push the folder again whenever a file is saved.")
+    ] = False,
+    key: SigningKey = None,
+    passphrase_file: PassphraseFile = None,
+    at_once: AtOnce = 4,
     base: Annotated[
         list[Path] | None,
         typer.Option(
@@ -72,37 +83,68 @@ def push_image(
     explain: Annotated[
         bool, typer.Option("--explain", help="Tell in which forms it could be sent, and how large each is.")
     ] = False,
-    radio: Radio = None,
     as_json: Json = False,
 ) -> None:
-    """Upload an image, have it tried, wait until it runs and is confirmed."""
-    from ophion.package import load_image, load_images
+    """Upload an image, have it tried, wait until it runs and is confirmed.
 
-    device = device_of(ble, udp, serial, serial_raw)
-    loaded = [load_image(path) for path in image or [made_here("bin")]]
-    bases = [one for path in base or [] for one in load_images(path)]
+    Several devices are updated at once; one that fails does not stop the others. The exit code is then that
+    of the failures if they have one in common, else 1.
+    """
+    from ophion.cli.push_many import push_on_save, push_to_many
+    from ophion.cli.push_source import source_of
+    from ophion.package import load_images
+    from ophion.push import PushOptions, push
+
+    aim = target()
+    devices = aim.some
+    options = PushOptions(
+        confirm=confirm,
+        restart=reset,
+        retries=retries,
+        wait_s=wait,
+        connect_s=aim.timeout_s,
+        access=aim.access,
+        bases=[one for path in base or [] for one in load_images(path)],
+        compress=compress,
+        explain=explain,
+    )
+    source = source_of(image or [], key, passphrase_file, watch)
+    if watch:
+        push_on_save(source, options, at_once, as_json)
+        return
+    loaded, warnings = source.images()
+    for warning in () if as_json else warnings:
+        typer.echo(clean(f"warning: {warning}"), err=True)
+    if len(devices) > 1:
+        push_to_many(loaded, options, at_once, as_json)
+    else:
+        _follow(lambda: push(loaded, aim.one, options), as_json, explain)
+
+
+def rollback(
+    confirm: Confirm = False, wait: Wait = 120.0, retries: Retries = 5, as_json: Json = False
+) -> None:
+    """Have the device run the application that it had before; nothing is sent."""
+    from ophion.push import PushOptions, roll_back
+
+    aim = target()
+    options = PushOptions(
+        confirm=confirm, retries=retries, wait_s=wait, connect_s=aim.timeout_s, access=aim.access
+    )
+    _follow(lambda: roll_back(aim.one, options), as_json)
+
+
+def _follow(start: Callable[[], AsyncGenerator[Event, None]], as_json: bool, explain: bool = False) -> None:
+    """Show the events of a push to one device."""
     view = _view(as_json, explain)
 
     async def work() -> None:
-        from ophion.push import PushOptions, push
-
-        options = PushOptions(
-            confirm=confirm,
-            restart=reset,
-            retries=retries,
-            wait_s=wait,
-            connect_s=timeout,
-            access=current_access(),
-            bases=bases,
-            compress=compress,
-            explain=explain,
-        )
-        async with aclosing(push(loaded, device, options)) as events:
+        async with aclosing(start()) as events:
             async for event in events:
                 view.take(event)
 
     try:
-        run_async(radio, work)
+        run_async(target().radio, work)
     finally:
         view.close()
 
@@ -147,18 +189,10 @@ class _BarView:
     """For a terminal: the same lines, and a bar with rate and time left while bytes go over."""
 
     def __init__(self, explain: bool) -> None:
-        from rich.progress import (
-            BarColumn,
-            DownloadColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-            TransferSpeedColumn,
-        )
+        from ophion.cli.bars import upload_bars
 
-        columns = (TextColumn("uploading"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
         self._explain = explain
-        self._bar = Progress(*columns, TimeRemainingColumn(), transient=True)
+        self._bar = upload_bars("uploading")
         self._task = self._bar.add_task("upload", visible=False)
         self._bar.start()
 

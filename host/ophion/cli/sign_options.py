@@ -14,6 +14,7 @@ from ophion.versions import Version, parse_version
 
 if TYPE_CHECKING:
     from ophion.build.config import SignDefaults
+    from ophion.keys.chain import Chain
     from ophion.sign import Dependency, SignOptions
 
 _PAIR = re.compile(r"\(\s*(\d+)\s*,\s*([0-9.+]+)\s*\)")
@@ -47,6 +48,48 @@ def read_options(
         recipients=[load_recipient(path) for path in recipients],
         aes_bits=aes_bits,
     )
+
+
+def image_options(
+    defaults: SignDefaults,
+    room: int = 0,
+    *,
+    counter: str = "",
+    dependencies: list[str] | None = None,
+    custom: list[str] | None = None,
+    header_size: int = 0x20,
+    max_size: int | None = None,
+    encrypt: list[Path] | None = None,
+    aes_bits: int = 128,
+    hardware: list[str] | None = None,
+    min_runtime: str = "",
+    chain: Path | None = None,
+    version: Version | None = None,
+) -> tuple[SignOptions, Chain | None]:
+    """The options of an image, and the chain that it carries: what the words say, else `defaults`.
+
+    `room` is what the slots take. A counter of "auto" is that of `version`; without it, left for later.
+    """
+    from ophion.keys.chain import load_chain
+    from ophion.sign.claims import claim_tlvs
+
+    place = chain or defaults.chain
+    found = load_chain(place) if place else None
+    runtime = min_runtime or defaults.min_runtime
+    word = counter or defaults.security_counter
+    options = read_options(
+        word,
+        dependencies or [],
+        custom or [],
+        header_size,
+        max_size or room or None,
+        encrypt or list(defaults.encrypt),
+        aes_bits,
+        claim_tlvs(found.data if found else b"", hardware or list(defaults.hardware), runtime),
+    )
+    if word == "auto" and version is not None:
+        options = options.with_counter(version.security_counter)
+    return options, found
 
 
 def read_version(payload: Path, given: str) -> Version:

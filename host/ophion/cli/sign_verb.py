@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ophion.cli.complete import keys
 from ophion.cli.key_verbs import PassphraseFile, passphrase_source
 from ophion.cli.output import Json, byte_count, show
-from ophion.cli.sign_options import app_defaults, read_options, read_version
+from ophion.cli.sign_options import app_defaults, image_options, read_version
 from ophion.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +25,13 @@ Payload = Annotated[
 ]
 Key = Annotated[
     str,
-    typer.Option("--key", "-k", metavar="URI", help="The signing key: PATH, file:PATH or pkcs11:..."),
+    typer.Option(
+        "--key",
+        "-k",
+        metavar="URI",
+        autocompletion=keys,
+        help="The signing key: PATH, file:PATH or pkcs11:...",
+    ),
 ]
 Out = Annotated[
     Path | None, typer.Option("--out", "-o", metavar="FILE", help="Default: PAYLOAD with suffix .bin.")
@@ -115,32 +122,30 @@ def sign_payload(
     What no option says is taken from [sign] in the application's ophion.toml.
     """
     from ophion.files import read_file
-    from ophion.keys.chain import load_chain
-    from ophion.sign.claims import claim_tlvs
 
     path, defaults, room = app_defaults(payload)
     if export_digest is None and import_signature is None:
         key = key or defaults.key
     _check_words(key, export_digest, import_signature, out)
-    chain = chain or defaults.chain
-    found = load_chain(chain) if chain else None
-    counter = security_counter or defaults.security_counter
-    runtime = min_runtime or defaults.min_runtime
-    options = read_options(
-        counter,
-        dependency or [],
-        custom_tlv or [],
-        header_size,
-        max_size or room or None,
-        encrypt or list(defaults.encrypt),
-        encrypt_keylen,
-        claim_tlvs(found.data if found else b"", hardware or list(defaults.hardware), runtime),
+    options, found = image_options(
+        defaults,
+        room,
+        counter=security_counter,
+        dependencies=dependency,
+        custom=custom_tlv,
+        header_size=header_size,
+        max_size=max_size,
+        encrypt=encrypt,
+        aes_bits=encrypt_keylen,
+        hardware=hardware,
+        min_runtime=min_runtime,
+        chain=chain,
     )
     data = read_file(path, "payload")
     chosen = read_version(path, version)
-    if counter == "auto":
+    if (security_counter or defaults.security_counter) == "auto":
         options = options.with_counter(chosen.security_counter)
-    work = _Work(path, data, chosen, options, found, force, runtime)
+    work = _Work(path, data, chosen, options, found, force, min_runtime or defaults.min_runtime)
     if export_digest is not None:
         value, text = work.export(export_digest)
     else:

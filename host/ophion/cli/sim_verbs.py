@@ -7,15 +7,17 @@ import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ophion.cli.complete import board_names
 from ophion.cli.output import Json, print_json, show
 from ophion.errors import UsageError
 
 if TYPE_CHECKING:
     from ophion.build.access import AccessPolicy
+    from ophion.keys import PublicKey
     from ophion.sim import Cut, Simulator
 
 FirstImage = Annotated[
@@ -62,6 +64,9 @@ CutAt = Annotated[
     int | None,
     typer.Option("--cut-at-op", min=1, metavar="N", help="Power fails in flash operation N; this ends."),
 ]
+BoardName = Annotated[
+    str, typer.Option(autocompletion=board_names, help="New device: a board that comes with ophion.")
+]
 Udp = Annotated[
     str, typer.Option("--udp", metavar="HOST:PORT", help="New device: take updates over UDP there, too.")
 ]
@@ -71,16 +76,11 @@ SerialFraming = Annotated[
         "--serial", metavar="FRAMING", help="New device: over its UART, too (DIR/uart): console or raw."
     ),
 ]
-Golden = Annotated[
+FlashFile = Annotated[
     Path | None,
-    typer.Option(metavar="IMAGE", help="New device: factory image (boards that have one; default --image)."),
-]
-Roots = Annotated[
-    Path | None, typer.Option("--roots", metavar="CHAIN", help="New device: root set that it trusts.")
-]
-Program = Annotated[
-    str | None,
-    typer.Option(envvar="OPHION_MICROPYTHON", metavar="PATH", help="A micropython to run instead."),
+    typer.Option(
+        "--flash", metavar="FILE", help="New device: an ESP32 with what `ophion install --image` wrote."
+    ),
 ]
 _FOLLOW_S = 0.1
 _DEFAULT_DIR = Path(".ophion/sim")
@@ -104,63 +104,76 @@ def sim(
     operator: Operators = None,
     passkey: DevicePasskey = None,
     layout: LayoutFile = None,
-    board: Annotated[str, typer.Option(help="New device: a board that comes with ophion.")] = "sim",
+    board: BoardName = "sim",
     name: Annotated[str, typer.Option(help="New device: name in the air.")] = "ophion-sim",
     udp: Udp = "",
     serial: SerialFraming = "",
+    flash: FlashFile = None,
     cut_at_op: CutAt = None,
     micropython: OtherMicroPython = None,
     as_json: Json = False,
 ) -> None:
     """Run a simulated device until Ctrl-C: real MicroPython, a flash file, a Bluetooth radio.
 
-    A folder without a device gets a new one, for which --image and --key (or --roots) are needed.
+    A folder without a device gets a new one, for which --image and --key (or --roots) are needed, or --flash.
     """
     from ophion.build.boards import board_layout
-    from ophion.keys import load_device_key, load_public, refuse_sample
-    from ophion.keys.chain import load_chain
-    from ophion.package import load_image
     from ophion.sim import Cut, Simulator
 
     fresh = new or not (folder / "sim.json").exists()
     policy = _access(access, operator or [], passkey)
     given = image or golden or key or roots or enc_key or layout or policy or udp or serial
-    if not fresh and given:
+    if not fresh and (given or flash):
         raise UsageError(f"{folder} holds a device already", "add --new to replace it")
-    if fresh and not key and not roots:
+    if flash and given:
+        raise UsageError("--flash is a whole device: --name goes with it, other options do not")
+    if fresh and not key and not roots and not flash:
         raise UsageError("a new device needs a key to trust", "ophion sim --image IMAGE --key KEY.pub")
-    keys = [load_public(path) for path in key or []]
-    for public in keys:
-        refuse_sample(public)
-    secrets = [load_device_key(path).entry for path in enc_key or []]
-    data = load_image(image).image if image else None
-    root_set = load_chain(roots) if roots else None
-    if root_set is not None:
-        root_set.refuse_samples()
-    factory = load_image(golden).image if golden else None
+    goods = _goods(image, golden, key or [], roots, enc_key or [])
+    goods.update(name=name, access=policy, udp=udp, serial=serial)
 
     async def work() -> None:
-        if fresh:
-            device = await Simulator.create(
-                folder,
-                layout=layout or board_layout(board),
-                name=name,
-                image=data,
-                golden=factory,
-                keys=[public.mcuboot for public in keys],
-                roots=root_set.data if root_set else b"",
-                enc_keys=secrets,
-                access=policy,
-                micropython=micropython,
-                udp=udp,
-                serial=serial,
-            )
+        if flash:
+            device = await _of_flash(folder, flash, name, micropython)
+        elif fresh:
+            where = layout or board_layout(board)
+            device = await Simulator.create(folder, layout=where, micropython=micropython, **goods)
         else:
             device = Simulator.open(folder, micropython=micropython)
         await _run(device, Cut(cut_at_op) if cut_at_op else None, folder, as_json)
 
     with suppress(asyncio.CancelledError):  # SIGTERM: switched off as with Ctrl-C
         asyncio.run(work())
+
+
+def _goods(
+    image: Path | None, golden: Path | None, key: list[Path], roots: Path | None, enc_key: list[Path]
+) -> dict[str, Any]:
+    """What the files hold that a new device gets, as `Simulator.create` takes it. No sample keys."""
+    from ophion.keys import load_device_key
+    from ophion.keys.chain import load_chain
+    from ophion.package import load_image
+
+    root_set = load_chain(roots) if roots else None
+    if root_set is not None:
+        root_set.refuse_samples()
+    return {
+        "keys": [public.mcuboot for public in _trusted(key)],
+        "enc_keys": [load_device_key(path).entry for path in enc_key],
+        "image": load_image(image).image if image else None,
+        "golden": load_image(golden).image if golden else None,
+        "roots": root_set.data if root_set else b"",
+    }
+
+
+def _trusted(paths: list[Path]) -> list[PublicKey]:
+    """The keys in these files; KeyFileError for a published one."""
+    from ophion.keys import load_public, refuse_sample
+
+    keys = [load_public(path) for path in paths]
+    for public in keys:
+        refuse_sample(public)
+    return keys
 
 
 def runtime(
@@ -181,17 +194,14 @@ def runtime(
     from ophion.build.boards import board_layout
     from ophion.build.layout import load_layout
     from ophion.files import write_file
-    from ophion.keys import load_public, refuse_sample
     from ophion.sim.firmware import runtime_image
     from ophion.versions import parse_version
 
     spec = load_layout(layout or board_layout(board))
     if not spec.has_runtime:
         raise UsageError(f"{spec.name} has no app partitions", "its runtime cannot be updated over the air")
-    keys = [load_public(path) for path in key]
-    for public in keys:
-        refuse_sample(public)
-    payload = runtime_image(spec, name, [public.raw for public in keys], parse_version(version))
+    keys = [public.raw for public in _trusted(key)]
+    payload = runtime_image(spec, name, keys, parse_version(version))
     room = spec.max_runtime_size
     if len(payload) > room:
         raise UsageError(f"the runtime has {len(payload)} bytes, its partition takes {room}")
@@ -210,6 +220,23 @@ def _access(mode: str | None, operators: list[Path], passkey: str | None) -> Acc
             )
         return None
     return AccessPolicy(mode, operator_keys(operators), RANDOM_PASSKEY if passkey is None else passkey)
+
+
+async def _of_flash(folder: Path, path: Path, name: str, micropython: str | None) -> Simulator:
+    """A new device with the flash that the file `path` is of."""
+    from ophion.files import read_file
+    from ophion.install import read_firmware
+    from ophion.sim import Simulator
+
+    held = read_firmware(read_file(path, "flash"), str(path), any_version=True)
+    return await Simulator.create(
+        folder,
+        name=name,
+        flash=held.flash,
+        flash_size=held.flash_size,
+        table_at=held.table_at,
+        micropython=micropython,
+    )
 
 
 async def _run(device: Simulator, cut: Cut | None, folder: Path, as_json: bool) -> None:

@@ -26,6 +26,8 @@ Passkey = Callable[[], Awaitable[int]]
 
 WIRES = ("udp:", "serial:", "raw:")
 """How the names of devices begin that are named by where they are."""
+SIMULATED = "sim:"
+"""And of simulated ones, that are named by where they live."""
 
 OPERATOR = "operator"
 """What a device calls who has shown a token."""
@@ -89,7 +91,7 @@ async def _state(link: Link) -> AccessResponse | None:
 def _check_name(asked: str, name: str) -> None:
     """A token is for one device: never sign for another than the one that was asked for by name."""
     by_address = MAC_ADDRESS_PATTERN.match(asked) or UUID_PATTERN.match(asked)
-    if not by_address and not asked.startswith(WIRES) and asked != name:
+    if not by_address and not asked.startswith((*WIRES, SIMULATED)) and asked != name:
         raise RefusedError(
             f"the device that answers as {asked} wants a token for {name!r}",
             "somebody may be between you and the device; name it by its address if this is right",

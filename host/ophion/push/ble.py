@@ -8,7 +8,9 @@ for its own response.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
+from typing import Any
+from weakref import WeakKeyDictionary
 
 from bleak import BleakClient
 from bleak.backends.characteristic import BleakGATTCharacteristic
@@ -23,6 +25,7 @@ from ophion.push.responses import Responses
 _INSUFFICIENT = (0x05, 0x0F)  # authentication, encryption (Core specification, Vol 3 Part F, 3.4.1.1)
 _LL_PAYLOAD = 251  # of a packet with data length extension (Core 5.x, Vol 6 Part B, 4.5.10)
 _OVERHEAD = 7  # L2CAP and ATT headers of a write
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
 
 def write_size(largest: int) -> int:
@@ -46,7 +49,8 @@ class BleTransport(SMPBLETransport):
 
     async def connect(self, address: str, timeout_s: float) -> None:
         """Connect, and pair before anything is asked. Raises RefusedError, UsageError, and as smpclient."""
-        await super().connect(address, timeout_s)
+        async with self._turn():
+            await super().connect(address, timeout_s)
         if not self._access.pair:
             return
         try:
@@ -55,6 +59,10 @@ class BleTransport(SMPBLETransport):
             with suppress(BleakError):
                 await self.disconnect()
             raise
+
+    def _turn(self) -> AbstractAsyncContextManager[Any]:
+        """On a radio one connection after the other is made: BlueZ neither scans nor connects twice."""
+        return _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
     def initialize(self, smp_server_transport_buffer_size: int) -> None:
         """The device has told its buffer size: it answers."""

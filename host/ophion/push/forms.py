@@ -91,9 +91,9 @@ class Chooser:
         self._made: dict[tuple[str, bytes, bytes], bytes | Unfit] = {}
         self._refused: dict[tuple[str, bytes], str] = {}
 
-    def refused(self, form: str, image: ImageFile, reason: str) -> None:
-        """The device does not take this form of `image`."""
-        self._refused[form, image.hash] = f"refused by the device: {reason}"
+    def refused(self, form: str, digest: bytes, reason: str) -> None:
+        """The device does not take this form of the image with this hash."""
+        self._refused[form, digest] = f"refused by the device: {reason}"
 
     async def choose(self, image: ImageFile, device: DeltaBaseResponse | None) -> Choice:
         """The smallest form; `device` is what it told of patches, None when it takes none.

@@ -21,6 +21,7 @@ from smpclient.requests.os_management import EchoWrite, MCUMgrParametersRead, Re
 from smpclient.requests.settings_management import (
     CommitSettings,
     DeleteSetting,
+    ReadSetting,
     SaveSettings,
     WriteSetting,
 )
@@ -28,7 +29,7 @@ from smpclient.transport import SMPTransportDisconnected
 from smpclient.transport.ble import SMPBLETransportDeviceNotFound, SMPBLETransportNotSMPServer
 
 from ophion.errors import DeviceNotFound, LinkLost, OphionError, RefusedError
-from ophion.push.access import OPERATOR, Access, show_token
+from ophion.push.access import OPERATOR, WIRES, Access, show_token
 from ophion.push.group64 import GROUP as OPHION_GROUP
 from ophion.push.group64 import (
     CountersRead,
@@ -46,7 +47,7 @@ from ophion.push.group64 import (
 )
 from ophion.push.pipeline import SLOW_ANSWER_TIMEOUT_S, Limits, Uploader
 from ophion.push.refusal import GENERIC, refusal
-from ophion.push.settings import setting
+from ophion.push.settings import READABLE, setting, value_of
 from ophion.push.wire import transport_of_device
 
 CONNECT_TIMEOUT_S = 15.0
@@ -64,8 +65,10 @@ class Link:
     def __init__(
         self, device: str, connect_timeout_s: float = CONNECT_TIMEOUT_S, access: Access | None = None
     ) -> None:
-        """`device` is a Bluetooth name or address, udp:HOST:PORT, serial:PATH or raw:PATH; `access` is shown
-        to it once it is connected."""
+        """`device` is a Bluetooth name or address, udp:HOST:PORT, serial:PATH, raw:PATH or sim:DIR.
+
+        `access` is shown to it once it is connected.
+        """
         self.device = device
         self._access = access or Access()
         self._let_in = False
@@ -113,7 +116,7 @@ class Link:
                 return
             await self.close()
             if time.monotonic() >= deadline:
-                raise DeviceNotFound(f"nothing answers at {self.device}")
+                raise not_found(self.device)
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
@@ -238,6 +241,14 @@ class Link:
             raise
         return answer
 
+    async def settings(self) -> dict[str, str | int]:
+        """The settings of the device by name: "name", "period_s" (seconds), "access" (read only)."""
+        found = {}
+        for name in READABLE:
+            answer = await self._request(ReadSetting(name=f"ophion/{name}"), f"the setting {name}")
+            found[name] = value_of(name, answer.val)
+        return found
+
     async def set(self, name: str, value: str) -> None:
         """Change the setting "name" or "period_s" for good; an empty `value` is the layout's own.
 
@@ -315,6 +326,8 @@ class Link:
 
 def not_found(device: str) -> DeviceNotFound:
     """The error for a device that nobody saw."""
+    if device.startswith(WIRES):
+        return DeviceNotFound(f"nothing answers at {device}", "is it switched on, and is this its place?")
     return DeviceNotFound(f"no device named {device} is in range", "see `ophion device list`")
 
 

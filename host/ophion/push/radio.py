@@ -27,7 +27,7 @@ def transport_of(radio: str) -> str | None:
     if radio in ("", "os"):
         return None
     if kind == "sim":
-        return _simulator_transport(Path(rest or DEFAULT_SIM_DIR))
+        return simulator_transport(Path(rest or DEFAULT_SIM_DIR))
     if kind == "bumble" and colon and rest:
         return rest
     raise UsageError(f"unknown radio {radio!r}", f"write {FORMS}")
@@ -45,7 +45,9 @@ def use_radio(radio: str | None = None) -> Callable[[], None]:
     try:
         from ophion.sim import bleak_bumble
     except ImportError as error:
-        raise UsageError(f"no simulated radio here: {error}", "pip install 'ophion[sim]'") from None
+        raise UsageError(
+            f"no simulated radio here: {error}", "the simulator runs on Linux, with `pip install ophion`"
+        ) from None
     bonds = bonds_file(radio)
     if bonds is not None:
         bleak_bumble.keep_bonds(transport, bonds)
@@ -63,7 +65,8 @@ def bonds_file(radio: str) -> Path | None:
     return Path(rest or DEFAULT_SIM_DIR) / BONDS_FILE if kind == "sim" else None
 
 
-def _simulator_transport(folder: Path) -> str:
+def simulator_transport(folder: Path) -> str:
+    """The Bumble transport of the simulator that runs in `folder`; raises UsageError when none does."""
     path = folder / RADIO_FILE
     hint = f"start one with `ophion sim {folder}`"
     try:

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import asdict, dataclass
+from typing import Protocol
 
 from smp.image_management import IMG_MGMT_ERR, ImageState
 
@@ -77,6 +78,22 @@ class PushOptions:
     explain: bool = False
 
 
+class Pushed(Protocol):
+    """What is asked of an image: its bytes, and by what a device names it."""
+
+    @property
+    def image(self) -> bytes: ...
+
+    @property
+    def hash(self) -> bytes: ...
+
+    @property
+    def version_text(self) -> str: ...
+
+    @property
+    def number(self) -> int: ...
+
+
 async def push(
     image: ImageFile | Sequence[ImageFile], device: str, options: PushOptions | None = None
 ) -> AsyncGenerator[Event, None]:
@@ -94,7 +111,7 @@ async def push(
         raise UsageError("the image carries no SHA-256 to name it by", "sign it with `ophion sign`")
     if not images or len({item.number for item in images}) < len(images):
         raise UsageError("a release is one application, one runtime, or one of each")
-    job = _Push(images, device, options or PushOptions())
+    job = Update(images, device, options or PushOptions())
     try:
         async with aclosing(job.run()) as events:
             async for event in events:
@@ -103,10 +120,10 @@ async def push(
         await job.close()
 
 
-class _Push:
+class Update:
     """One push; owns the connection that stands at the moment."""
 
-    def __init__(self, images: Sequence[ImageFile], device: str, options: PushOptions) -> None:
+    def __init__(self, images: Sequence[Pushed], device: str, options: PushOptions) -> None:
         # The runtime first: alone it changes nothing for an application, the other way round it may.
         self._images = sorted(images, key=lambda image: image.number, reverse=True)
         self._device = device
@@ -162,7 +179,7 @@ class _Push:
         link = await self._connect()
         yield self._connected(link)
         states = await link.images()
-        self._log_mark = _last_number(await link.log())
+        await self._note_log(link)
         wanted = [image for image in self._images if not _is(states, image, "active")]
         if not wanted:
             self._runs_already = True
@@ -183,15 +200,20 @@ class _Push:
                 await self._mark(link, image)
             yield Marked("test", image.hash.hex(), image.number)
 
-    async def _mark(self, link: Link, image: ImageFile) -> None:
+    async def _note_log(self, link: Link) -> None:
+        """What the device's log says from now on is about this push."""
+        self._log_mark = max((entry.n for entry in await link.log()), default=0)
+
+    async def _mark(self, link: Link, image: Pushed) -> None:
         self._sent.discard(image.hash)  # a refusal means that it has to be sent again
         await link.test(image.hash)
 
-    async def _upload(self, link: Link, image: ImageFile) -> AsyncGenerator[Event, None]:
+    async def _upload(self, link: Link, image: Pushed) -> AsyncGenerator[Event, None]:
         """Send the smallest form of `image` that the device takes, at last the image itself."""
         while True:
             choice = Choice(FULL, image.image, ())
-            if self._options.bases or self._options.compress or self._options.explain:
+            asked = self._options.bases or self._options.compress or self._options.explain
+            if asked and isinstance(image, ImageFile):
                 choice = await self._chooser.choose(image, await link.patches())
                 yield _chosen(choice, image)
             try:
@@ -204,12 +226,12 @@ class _Push:
             except OphionError as error:
                 if choice.form == FULL or (isinstance(error, RefusedError) and error.rc not in _NO_PATCH):
                     raise
-                self._chooser.refused(choice.form, image, getattr(error, "reason", "") or error.message)
+                self._chooser.refused(choice.form, image.hash, getattr(error, "reason", "") or error.message)
 
-    async def _send(self, link: Link, image: ImageFile, choice: Choice) -> AsyncGenerator[Event, None]:
+    async def _send(self, link: Link, image: Pushed, choice: Choice) -> AsyncGenerator[Event, None]:
         data = choice.data
         number = image.number
-        makes = 0 if choice.form == FULL else image.size
+        makes = 0 if choice.form == FULL else len(image.image)
         total = len(data)
         started = last = time.monotonic()
         start: int | None = None
@@ -262,7 +284,7 @@ class _Push:
                 raise LinkLost(
                     f"{self._device} was not seen running {self._versions()}"
                     f" within {self._options.wait_s:.0f} s ({reason})",
-                    "see `ophion device images` and `ophion device log`",
+                    "see `ophion device images` and `ophion device logs`",
                 )
             attempt += 1
             yield Reconnecting(attempt, reason)
@@ -320,12 +342,16 @@ class _Push:
         if endings:
             crashes = [entry.reason for entry in news if entry.event == "crashed"]
             raise self._ended(endings[-1], crashes[-1] if crashes else "")
-        if any(state is None or not (state.active or state.pending) for state in found):
+        if not all(self._may_run(state) for state in found):
             raise RevertedError(
                 f"the device went back: {self._versions()} does not run and gave no reason",
-                "see `ophion device log`",
+                "see `ophion device logs`",
             )
         return []
+
+    def _may_run(self, state: ImageState | None) -> bool:
+        """Whether an image in this state runs, or can still come to."""
+        return state is not None and bool(state.active or state.pending)
 
     def _ended(self, entry: LogEntry, crash: str) -> RevertedError:
         what = "went back to the version before" if entry.event == "reverted" else "refused the image"
@@ -334,7 +360,7 @@ class _Push:
             reason += f"; the application ended with {crash}"
         return RevertedError(
             f"the device {what} instead of {self._versions()}: {reason}",
-            "see `ophion device log`",
+            "see `ophion device logs`",
             reason=reason,
         )
 
@@ -358,21 +384,21 @@ class _Push:
         return Connected(self._device, link.mtu, link.buf_size)
 
 
-def _chosen(choice: Choice, image: ImageFile) -> Chosen:
+def _chosen(choice: Choice, image: Pushed) -> Chosen:
     possibilities = [asdict(one) for one in choice.possibilities]
-    return Chosen(choice.form, len(choice.data), image.size, choice.reason, possibilities, image.number)
+    return Chosen(choice.form, len(choice.data), len(image.image), choice.reason, possibilities, image.number)
 
 
-def _find(states: Sequence[ImageState], image: ImageFile) -> ImageState | None:
+def _find(states: Sequence[ImageState], image: Pushed) -> ImageState | None:
     return next((state for state in states if state.hash == image.hash), None)
 
 
-def _is(states: Sequence[ImageState], image: ImageFile, flag: str) -> bool:
+def _is(states: Sequence[ImageState], image: Pushed, flag: str) -> bool:
     state = _find(states, image)
     return state is not None and bool(getattr(state, flag))
 
 
-def _running(image: ImageFile, state: ImageState | None) -> Running:
+def _running(image: Pushed, state: ImageState | None) -> Running:
     confirmed = state is not None and bool(state.confirmed)
     return Running(image.version_text, image.hash.hex(), confirmed, image.number)
 
@@ -380,7 +406,3 @@ def _running(image: ImageFile, state: ImageState | None) -> Running:
 def _progress(offset: int, total: int, rate: float, image: int) -> Uploading:
     eta = round((total - offset) / rate, 1) if rate > 0 else None
     return Uploading(offset, total, round(rate, 1), eta, image)
-
-
-def _last_number(log: list[LogEntry]) -> int:
-    return max((entry.n for entry in log), default=0)

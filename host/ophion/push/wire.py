@@ -1,7 +1,7 @@
 """smpclient's transports without a radio, with what ours adds to the one over Bluetooth.
 
-A device is named "udp:HOST:PORT", "serial:PATH" (lines of base64 between other text) or "raw:PATH" (packets
-alone); anything else is a Bluetooth name or address.
+A device is named "udp:HOST:PORT", "serial:PATH" (lines of base64 between other text), "raw:PATH" (packets
+alone) or "sim:DIR" (a simulated one, over its radio); anything else is a Bluetooth name or address.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from typing import Any
 from smpclient.transport.udp import SMPUDPTransport
 
 from ophion.errors import UsageError
-from ophion.push.access import WIRES, Access
+from ophion.push.access import SIMULATED, WIRES, Access
 from ophion.push.ble import BleTransport
+from ophion.push.simulated import sim_transport
 
 SMP_PORT = 1337
-FORMS = "NAME, udp:HOST:PORT, serial:PATH or raw:PATH"
+FORMS = "NAME, udp:HOST:PORT, serial:PATH, raw:PATH or sim:DIR"
 _GONE_S = 1.0
 _RESEND_S = 0.5
 _SEQ = 6
@@ -104,6 +105,8 @@ def transport_of_device(device: str, access: Access) -> tuple[Any, str]:
         return UdpTransport(), rest
     if kind in ("serial", "raw"):
         return _serial(kind), rest
+    if device.startswith(SIMULATED):
+        return sim_transport(access), rest
     return BleTransport(access), device
 
 
@@ -111,7 +114,7 @@ def _serial(kind: str) -> Any:
     try:
         from smpclient.transport.serial import SMPSerialRawTransport, SMPSerialTransport
     except ImportError as error:
-        raise UsageError(f"no serial ports here: {error}", "pip install 'ophion[serial]'") from None
+        raise UsageError(f"no serial ports here: {error}", "pip install ophion") from None
 
     class Console(_Wire, SMPSerialTransport):
         """Lines of base64 between other text."""

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import os
 import runpy
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -43,6 +44,7 @@ from ophion.sim.state import radio_of
 
 _MTU = 517  # the largest that ATT values need (512 + 5); what BlueZ asks for
 _MAX_UNSENT = 16  # writes without response that may wait in the host before a writer has to wait
+_HOOKS = ("get_platform_client_backend_type", "get_platform_scanner_backend_type")
 _T = TypeVar("_T")
 
 
@@ -343,20 +345,44 @@ def keep_bonds(transport: str, path: Path) -> None:
 
 def install(transport: str, mtu: int = _MTU) -> Callable[[], None]:
     """Make bleak use Bumble on `transport` wherever no backend is named; call the result to undo."""
-    client, scanner = backends(transport, mtu)
-    hooks: dict[str, Any] = {
-        "get_platform_client_backend_type": lambda: (client, "bumble"),
-        "get_platform_scanner_backend_type": lambda: (scanner, "bumble"),
-    }
-    before = {name: getattr(bleak, name) for name in hooks}
-    for name, hook in hooks.items():
-        setattr(bleak, name, hook)
+    before = {name: getattr(bleak, name) for name in _HOOKS}
+    for name, backend in zip(_HOOKS, backends(transport, mtu), strict=True):
+        setattr(bleak, name, lambda backend=backend: (backend, "bumble"))
 
     def undo() -> None:
         for name, original in before.items():
             setattr(bleak, name, original)
 
     return undo
+
+
+_here: contextvars.ContextVar[str | None] = contextvars.ContextVar("bumble transport", default=None)
+
+
+@contextlib.contextmanager
+def here(transport: str) -> Iterator[None]:
+    """Make bleak use Bumble on `transport` in this task only, so that each task may have its own radio."""
+    _choose_by_task()
+    before = _here.set(transport)
+    try:
+        yield
+    finally:
+        _here.reset(before)
+
+
+def _choose_by_task() -> None:
+    """Have bleak ask which task it is; where no radio was chosen, what it used until now stays."""
+    for index, name in enumerate(_HOOKS):
+        original = getattr(bleak, name)
+        if getattr(original, "by_task", False):
+            continue
+
+        def choose(index: int = index, original: Callable[[], Any] = original) -> Any:
+            transport = _here.get()
+            return original() if transport is None else (backends(transport)[index], "bumble")
+
+        choose.by_task = True  # type: ignore[attr-defined]
+        setattr(bleak, name, choose)
 
 
 def main(arguments: list[str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ophion.sim.errors import SimError
-from ophion.sim.stage import stand_ins
+from ophion.sim.stage import stand_ins, stock_files
 from ophion.sim.state import Board
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ class Goods:
     access: AccessPolicy | None = None
     udp: str = ""
     serial: str = ""
+    flash: bytes = b""
+    table_at: int = 0x8000
 
 
 Made = tuple[Board, bytes, Mapping[str, bytes]]
@@ -41,6 +43,20 @@ def bare(goods: Goods, flash_size: int) -> Made:
     """A chip without a bootloader: the image at the start of its flash. Raises SimError."""
     flash = _filled(flash_size, [("the primary area", 0, flash_size, goods.image)])
     return Board.fresh(goods.name, flash_size, 4096, 4, ()), flash, {**stand_ins(), **goods.files}
+
+
+def from_flash(goods: Goods, flash_size: int) -> Made:
+    """A chip with all that its flash holds, and MicroPython's own build. Raises SimError, InputError.
+
+    The second-stage bootloader checks the application image, and the Unix port stands in for it.
+    """
+    from ophion.build.partitions import parse_table
+
+    rows = parse_table(goods.flash[goods.table_at :])
+    table = tuple((row.label, row.kind, row.subtype, row.offset, row.size) for row in rows)
+    flash = _filled(flash_size, [("the flash", 0, flash_size, goods.flash)])
+    frozen = {**stand_ins(), **stock_files(), **goods.files}
+    return Board.fresh(goods.name, flash_size, 4096, 4, table), flash, frozen
 
 
 def from_layout(goods: Goods, path: Path) -> Made:

@@ -12,7 +12,7 @@ from ophion.sim.centrals import CentralGate
 from ophion.sim.console import Console
 from ophion.sim.errors import SimError
 from ophion.sim.ether import Ether
-from ophion.sim.factory import Goods, bare, from_layout
+from ophion.sim.factory import Goods, bare, from_flash, from_layout
 from ophion.sim.options import Cut, RadioOptions, Start
 from ophion.sim.processor import REASONS, Processor, Surroundings
 from ophion.sim.runtime import find_runtime
@@ -81,8 +81,14 @@ class Simulator:
         pins: Mapping[int, int] | None = None,
         udp: str = "",
         serial: str = "",
+        flash: bytes = b"",
+        table_at: int = 0x8000,
     ) -> Simulator:
         """Make a new device: erased flash, with `image` in the primary area.
+
+        Or, with `flash` (what it holds from address 0 on, of `flash_size` bytes), an ESP32 that runs
+        MicroPython's own build by the partition table at `table_at` in it; `name` is then for this
+        simulator alone.
 
         A board with an area `golden` gets its factory image there: `golden`, or else `image`.
 
@@ -95,9 +101,27 @@ class Simulator:
         of the layout's. `udp` ("HOST:PORT") and `serial` ("raw" or "console") are roads that it has besides
         Bluetooth.
         """
-        goods = Goods(name, image, golden, keys, roots, enc_keys, files or {}, runtime, access, udp, serial)
-        board, flash, frozen = from_layout(goods, layout) if layout else bare(goods, flash_size)
-        StateDir(Path(directory)).make(board, flash, frozen)
+        goods = Goods(
+            name,
+            image,
+            golden,
+            keys,
+            roots,
+            enc_keys,
+            files or {},
+            runtime,
+            access,
+            udp,
+            serial,
+            flash,
+            table_at,
+        )
+        if flash:
+            made = from_flash(goods, flash_size)
+        else:
+            made = from_layout(goods, layout) if layout else bare(goods, flash_size)
+        board, content, frozen = made
+        StateDir(Path(directory)).make(board, content, frozen)
         return cls.open(directory, micropython=micropython, radio=radio, heap=heap, pins=pins)
 
     @classmethod
@@ -227,10 +251,12 @@ class Simulator:
 
     @property
     def directory(self) -> Path:
+        """Where the device keeps its state."""
         return self._state.path
 
     @property
     def name(self) -> str:
+        """What it was called when it was made; it may call itself something else in the air."""
         return self._board.name
 
     @property
@@ -245,6 +271,7 @@ class Simulator:
 
     @property
     def powered(self) -> bool:
+        """Whether the power is on."""
         return self._processor is not None and self._processor.powered
 
     @property

@@ -40,7 +40,8 @@ class Partition:
 
 
 class Idf:
-    """`bdev` is the whole flash; `table` a list of Partition with otadata (subtype 0), ota_0 and ota_1.
+    """`bdev` is the whole flash; `table` a list of Partition: with otadata (subtype 0), ota_0 and ota_1,
+    or with a factory partition alone.
 
     `running` is the Partition that `start` chose.
     """
@@ -49,7 +50,7 @@ class Idf:
         self.bdev = bdev
         self.table = table
         self.apps = [p for p in table if p.kind == 0]
-        self.otadata = next(p for p in table if (p.kind, p.subtype) == (1, 0))
+        self.otadata = next((p for p in table if (p.kind, p.subtype) == (1, 0)), None)
         self.sector = bdev.ioctl(5, 0)
         self.running = None
 
@@ -57,6 +58,9 @@ class Idf:
 
     def start(self):
         """Choose what runs; returns the Partition, or None when no image is whole."""
+        if self.otadata is None:
+            self.running = self._whole(self.apps[0]) if self.apps else None
+            return self.running
         records = self._records()
         fresh = self._blank()
         for i in range(2):
@@ -70,15 +74,20 @@ class Idf:
             if records[chosen][1] == NEW:
                 self._write(chosen, records[chosen][0], PENDING)
         for index in (first, 1 - first):
-            try:
-                self.segments(self.apps[index])
-            except ImageError:
-                continue
-            if chosen < 0 and fresh:
-                self._write(0, index + 1, VALID)
-            self.running = self.apps[index]
-            return self.running
+            self.running = self._whole(self.apps[index])
+            if self.running is not None:
+                if chosen < 0 and fresh:
+                    self._write(0, index + 1, VALID)
+                return self.running
         return None
+
+    def _whole(self, partition):
+        """`partition` when its image may be started, else None."""
+        try:
+            self.segments(partition)
+        except ImageError:
+            return None
+        return partition
 
     # app_update
 

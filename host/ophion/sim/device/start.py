@@ -11,6 +11,7 @@ import vfs
 
 CHIP = "/chip"
 FROZEN = "/frozen"
+ROMFS = b"\xd2\xcd\x31"
 NAMES = {"__name__": "__main__"}  # all start files run in one namespace, as on the chip
 
 
@@ -27,9 +28,19 @@ def shadow_builtins():
 
 
 def mount_frozen(directory, link):
-    """Mount the frozen code: `directory`, or what the second-stage bootloader finds in flash."""
+    """Mount the frozen code: `directory`, or what the second-stage bootloader finds in flash.
+
+    An application that is no ROMFS of ours is MicroPython's own build; returns True then, and what that has
+    frozen is in a folder of `directory`.
+    """
     rows = link.config["partitions"]
-    vfs.mount(vfs.VfsRom(second_stage(link, rows)) if rows else vfs.VfsPosix(directory), FROZEN)
+    data = second_stage(link, rows) if rows else None
+    stock = data is not None and bytes(data[: len(ROMFS)]) != ROMFS
+    if data is None or stock:
+        vfs.mount(vfs.VfsPosix(directory + "/stock" if stock else directory), FROZEN)
+    else:
+        vfs.mount(vfs.VfsRom(data), FROZEN)
+    return stock
 
 
 def second_stage(link, rows):
@@ -62,20 +73,22 @@ def abort():
 
 
 class Vfs:
-    """`vfs` with the `rom_ioctl` that only the ESP32 port has; built-in modules take no new names."""
+    """`vfs` as a build of the ESP32 port has it; built-in modules take no new names."""
 
 
-def shadow_vfs():
+def shadow_vfs(stock):
+    """With `rom_ioctl`, which only the ESP32 port has, or, in MicroPython's own build, without any ROMFS."""
     import esp32
 
     for name in dir(vfs):
-        if not name.startswith("__"):
+        if not name.startswith("__") and not (stock and name == "VfsRom"):
             setattr(
                 Vfs,
                 name,
                 staticmethod(getattr(vfs, name)) if callable(getattr(vfs, name)) else getattr(vfs, name),
             )
-    Vfs.rom_ioctl = staticmethod(esp32.rom_ioctl)
+    if not stock:
+        Vfs.rom_ioctl = staticmethod(esp32.rom_ioctl)
     sys.modules["vfs"] = Vfs
 
 
@@ -133,11 +146,11 @@ def main():
 
     link = ophion_sim.connect(int(sys.argv[1]))
     link.send(ophion_messages.STARTED)
-    mount_frozen(directory, link)
+    stock = mount_frozen(directory, link)
     vfs.umount("/")
     shadow_builtins()
-    if any(row[0] == "romfs" for row in link.config["partitions"] or ()):
-        shadow_vfs()
+    if stock or any(row[0] == "romfs" for row in link.config["partitions"] or ()):
+        shadow_vfs(stock)
     vfs.umount(CHIP)
     del sys.argv[:]
     complete_path()
