@@ -164,6 +164,18 @@ def test_the_other_slot_is_kept_while_it_is_wanted(kind):
     rig.strategy.set_pending(False)
 
 
+def test_an_image_that_has_run_lies_where_no_update_lies_and_is_not_asked_for_again():
+    rig = installed("swap_offset", "four", "six", trials=3)
+    rig.strategy.confirm()
+    before = rig.flash.ops
+    assert "send it again" in raises(StrategyError, rig.strategy.set_pending, False)
+    assert rig.flash.ops == before and rig.boot().image.version == "6.0.0"
+    rig = installed("swap_scratch", "four", "six", trials=3)
+    rig.strategy.confirm()
+    rig.strategy.set_pending(False)
+    assert rig.boot().image.version == "4.0.0"
+
+
 def test_strategies_are_made_by_name():
     assert set(SWAPS) <= set(NAMES)
     for name in SWAPS:

@@ -76,6 +76,8 @@ _WITHOUT_VIPER = (
     "fmt.lines_plain",
     "fmt.quick_plain",
 )
+# CPython's; firmware has these modules itself.
+_NOT_FIRMWARE = ("core.deflate_plain",)
 # Firmware in bytecode alone does without these: each is imported in a `try`, and has another in its place.
 _WITH_VIPER = (
     "core.delta_viper",
@@ -87,8 +89,6 @@ _WITH_VIPER = (
     "fmt.lines_viper",
     "fmt.quick_viper",
 )
-# CPython's; firmware has these modules itself.
-_NOT_FIRMWARE = ("core.deflate_plain",)
 
 
 def frozen_files(
