@@ -60,7 +60,7 @@ class Decoder:
         self.waits = False
         self._coded, self._made = position
         if self._coded < HEADER_BYTES or not 0 <= self._made < self._new_size or self._made % SECTOR:
-            raise DeltaError("no place to go on: byte %d of the patch, %d of the image" % position)
+            raise self._error("no place to go on")
         self._out = bytearray(_OUT_BYTES)
         self._inp = bytearray(_INPUT_BYTES + _LOOK_AHEAD)
         if self._old_size:
@@ -231,7 +231,7 @@ class Decoder:
         target = self._pointer + (-1 - (value >> 1) if value & 1 else 1 + (value >> 1))
         # An image byte comes between two moves, so that this ends.
         if event != _MOVE or self._moved == self._made or not 0 <= target <= self._old_size:
-            raise self._error("%s of %d" % (("event", "run", "move")[event - 3], value))
+            raise self._error("event %d of %d" % (event, value))
         self._moved = self._made
         self._pointer = target
 

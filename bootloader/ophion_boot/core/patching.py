@@ -159,7 +159,7 @@ class Patching:
         except MemoryError:
             raise UploadError(_NO_MEMORY, "a table of %d bytes finds no memory" % (2 << header.table_bits))
         except ImportError:
-            raise UploadError(_INVALID_HEADER, "this firmware cannot unpack: it has no deflate")
+            raise UploadError(_INVALID_HEADER, "firmware without deflate")
         self._key = key
         self._size = size
         self._at, self._made = self._restart = position
