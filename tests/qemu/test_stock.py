@@ -35,8 +35,8 @@ before = used()
 import ophion_layout, ophion_boot.main, ophion_boot.service
 print("heap", used() - before, "from", ophion_boot.main.__file__)
 """
-HEAP_MOST = 107_000
-"""Bytes of heap that bootloader and service take when they come from a file system; 105,616 were counted."""
+HEAP_MOST = 118_000
+"""Bytes of heap that bootloader and service take when they come from a file system; 116,272 were counted."""
 
 
 def test_the_native_files_load_and_take_this_much_of_the_heap():
