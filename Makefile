@@ -3,6 +3,7 @@
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 STAMP := .venv/.setup-done
+JOBS ?= 2
 
 .PHONY: help
 help: ## Show this help
@@ -26,8 +27,8 @@ check: $(STAMP) ## Lint, format and types, of the host and of the device code
 	.venv/bin/mypy --config-file tools/mypy-device.ini
 
 .PHONY: test
-test: $(STAMP) ## Run all tests, on CPython and on MicroPython
-	$(PYTHON) -m pytest $(ARGS)
+test: $(STAMP) ## Run all tests, on CPython and on MicroPython (JOBS: how many files at once)
+	$(PYTHON) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 .PHONY: powercut
 powercut: $(STAMP) ## Cut power at every flash operation of every strategy (ARGS="--quick", "--help")

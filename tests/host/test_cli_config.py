@@ -165,7 +165,7 @@ def in_a_terminal(*words, until=b"", **environment):
 
 
 def test_colours_are_for_terminals_that_want_them():
-    first = b"Keys, and an application in four versions"
+    first = b"Keys, and an application in five versions"
     bold = in_a_terminal("demo", until=first)
     assert first in bold and b"\x1b[" in bold
     plain = in_a_terminal("demo", until=first, NO_COLOR="1")

@@ -118,7 +118,7 @@ def test_while_one_is_on_trial_the_other_cannot_be_asked_for():
     server.test("rt2")
     server.boot()
     server.upload("needs11", 0)
-    said = "another image of this device is on trial: confirm it first"
+    said = "an image is on trial: confirm it first"
     assert server.ask(WRITE, STATE, {"hash": digest("needs11"), "confirm": False})["rsn"] == said
 
 

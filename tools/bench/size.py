@@ -1,6 +1,6 @@
 """What the bootloader of a board takes of a chip's flash: frozen bytes on RV32, by module.
 
-    python tools/bench/size.py [--board NAME ...] [--delta] [--all] [--no-roots] [--modules]
+    python tools/bench/size.py [--board NAME ...] [--no-delta] [--all] [--no-roots] [--modules]
 
 The board's firmware is what its layout asks for, linked, with an Ed25519 key and (unless --no-roots) a root
 set of three. The figure is the difference between two firmwares for QEMU's RISC-V: with it, and without.
@@ -31,18 +31,18 @@ _SHARED = "native code, tables, names and texts"
 
 
 def typical() -> Layout:
-    """The board that the limits are for: they were set for one that takes no deltas."""
-    return dataclasses.replace(load_layout(board_layout("esp32c3")), delta=False)
+    """The board that the limits are for, as it is delivered: it takes deltas."""
+    return load_layout(board_layout("esp32c3"))
 
 
-def with_delta(layout: Layout) -> Layout:
-    """The same board, which takes deltas."""
-    return dataclasses.replace(layout, delta=True)
+def without_delta(layout: Layout) -> Layout:
+    """The same board, which takes whole images only."""
+    return dataclasses.replace(layout, delta=False)
 
 
 def everything(layout: Layout) -> Layout:
-    """The same board with all algorithms, with encryption and deltas."""
-    return dataclasses.replace(with_delta(layout).with_encryption(), signatures=tuple(ALGORITHMS))
+    """The same board with all algorithms and encryption."""
+    return dataclasses.replace(layout.with_encryption(), signatures=tuple(ALGORITHMS))
 
 
 def frozen_bytes(layout: Layout, roots: bool = True) -> int:
@@ -93,15 +93,15 @@ def main(argv: list[str] | None = None) -> int:
     """Measure and print; 0, or 1 with one error when the firmware could not be built."""
     parser = argparse.ArgumentParser(prog="size", description=__doc__.splitlines()[0])
     parser.add_argument("--board", action="append", metavar="NAME", help="default: the typical board")
-    parser.add_argument("--all", action="store_true", help="with all algorithms, encryption and deltas")
-    parser.add_argument("--delta", action="store_true", help="with deltas")
+    parser.add_argument("--all", action="store_true", help="with all algorithms and encryption")
+    parser.add_argument("--no-delta", action="store_true", help="without deltas")
     parser.add_argument("--no-roots", action="store_true", help="keys alone, no chain")
     parser.add_argument("--modules", action="store_true", help="how much each module takes")
     args = parser.parse_args(argv)
     layouts = [load_layout(board_layout(name)) for name in args.board or []] or [typical()]
     try:
         for layout in layouts:
-            chosen = everything(layout) if args.all else with_delta(layout) if args.delta else layout
+            chosen = everything(layout) if args.all else without_delta(layout) if args.no_delta else layout
             sys.stdout.write(f"{frozen_bytes(chosen, not args.no_roots):>8,}  {layout.name}\n")
             if args.modules:
                 rows = sorted(by_module(chosen, not args.no_roots).items(), key=lambda row: -row[1])

@@ -137,9 +137,7 @@ class Patching:
     def _begin(self, data: bytes | memoryview, size: int, sha: bytes) -> None:
         """Begin with a patch, or go on with it: what the first chunk shows is checked in either case."""
         if len(data) < HEADER_BYTES:
-            raise UploadError(
-                _INVALID_LENGTH, "the first chunk has %d bytes, less than a patch's header" % len(data)
-            )
+            raise UploadError(_INVALID_LENGTH, "the first chunk has %d bytes, less than a header" % len(data))
         key = size, sha, bytes(data[:HEADER_BYTES])
         self._strategy.check_upload()
         if key == self._key and self._decoder and (sha or self._again):

@@ -169,7 +169,7 @@ class ImageGroup:
         self._check(component, strategy.other())
         for other in self.components:
             if other is not component and other.strategy.on_trial():
-                raise refusal(_ALREADY_PENDING, "another image of this device is on trial: confirm it first")
+                raise refusal(_ALREADY_PENDING, "an image is on trial: confirm it first")
         try:
             strategy.set_pending(confirm)
         except StrategyError as e:

@@ -156,13 +156,18 @@ class SwapBase:
                 self.secondary.area.erase(sector)
 
     def set_pending(self, permanent: bool) -> None:
-        """Ask the next boot to install the staged image, on trial or for good."""
+        """Ask the next boot to install the staged image, on trial or for good.
+
+        Raises StrategyError for a swapped-out one that does not lie where an update does.
+        """
         facts = self.facts()
         if facts.on_trial:
-            raise StrategyError("the running image is on trial: confirm it first")
+            raise StrategyError("an image is on trial: confirm it first")
         if facts.pending:
             if self.decide()[0] == (trailer.PERM if permanent else trailer.TEST):
                 return
+        if self.other().offset != self.staged().offset:
+            raise StrategyError("it ran before: send it again")
         self._request(permanent)
 
     def on_trial(self) -> bool:

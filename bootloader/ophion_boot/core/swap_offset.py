@@ -6,7 +6,6 @@ that the copy is. SPEC.md 4 has the steps, DESIGN.md why no cut of power can los
 """
 
 from ophion_boot.core.area import Area
-from ophion_boot.core.strategy import StrategyError
 from ophion_boot.core.swap_base import SwapBase
 from ophion_boot.fmt.image import header_magic
 
@@ -37,12 +36,6 @@ class SwapOffset(SwapBase):
     def swapped_out(self) -> Area:
         """The area where the image lies that a swap took out of the primary slot."""
         return self.secondary.area.part(0, self.max_image_size)
-
-    def set_pending(self, permanent: bool) -> None:
-        """Ask for the staged image; StrategyError for a swapped-out one, which lies elsewhere."""
-        if not self.on_trial() and self.other().offset == self.swapped_out().offset:
-            raise StrategyError("the other image has run before: send it again")
-        super().set_pending(permanent)
 
     def _swap_in(self, old: int, new: int) -> None:
         """Old to the secondary slot, new to the primary one; from the first sector up."""

@@ -7,15 +7,15 @@
         ...                                       # burned
     check(wishes, chip.state()).missing           # []
 
-`table` is data, `plan` and `check` decide over a State, `efuse` burns, `record` remembers. Nothing prints.
+`table` is data, `plan` and `report` decide over a State, `efuse` burns, `record` remembers. Nothing prints.
 """
 
-from ophion.provision.apply import apply
-from ophion.provision.check import Finding, Report, check
+from ophion.provision.burning import apply
 from ophion.provision.efuse import EfuseChip, blank, open_port, open_virtual
 from ophion.provision.job import Job, make_wishes
 from ophion.provision.plan import START, Step, steps
 from ophion.provision.record import Record, begin, load
+from ophion.provision.report import Finding, Report, check
 from ophion.provision.state import State
 from ophion.provision.wishes import Wishes
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from ophion.build.layout import Layout
 from ophion.errors import UsageError
 from ophion.keys import DeviceKey, PublicKey, generate_device_key, refuse_sample
-from ophion.provision.apply import NVS_FILE, Maker, flash_maker, nvs_maker
+from ophion.provision.burning import NVS_FILE, Maker, flash_maker, nvs_maker
 from ophion.provision.identity import Identity, nvs_partition
 from ophion.provision.record import Record, store
 from ophion.provision.seal import check_flash
