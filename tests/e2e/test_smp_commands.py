@@ -214,12 +214,12 @@ async def test_the_command_line_counts_and_sets(bench, capsys):
         await sim.wait_console("e2e 1.0.0")
         for words, code, text in (
             (("counters", "--ble", NAME), 0, "connections"),
-            (("set", "name", "barn", "--ble", NAME), 0, "name is barn"),
-            (("set", "period_s", "7200", "--ble", "barn"), 0, "period_s is 7200"),
-            (("set", "period_s", "60", "--ble", "barn"), 5, "3600"),
-            (("set", "period_s", "soon", "--ble", "barn"), 2, "not a number of seconds"),
-            (("set", "colour", "red", "--ble", "barn"), 2, "no setting is called 'colour'"),
-            (("set", "name", "", "--ble", "barn"), 0, "name is as its layout says"),
+            (("settings", "name", "barn", "--ble", NAME), 0, "name      barn"),
+            (("settings", "period_s", "7200", "--ble", "barn"), 0, "period_s  7200"),
+            (("settings", "period_s", "60", "--ble", "barn"), 5, "3600"),
+            (("settings", "period_s", "soon", "--ble", "barn"), 2, "not a number of seconds"),
+            (("settings", "colour", "red", "--ble", "barn"), 2, "no setting is called 'colour'"),
+            (("settings", "name", "", "--ble", "barn"), 0, f"name      {NAME}"),
             (("counters", "--json", "--ble", NAME), 0, '"events"'),
         ):
             got, said = await asyncio.to_thread(ophion, *words)

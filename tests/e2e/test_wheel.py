@@ -68,5 +68,5 @@ def test_the_wheel_alone_gives_a_working_demo(tmp_path):
     assert "esp32c3" in run(ophion, "board", "show", "esp32c3", cwd=elsewhere)
     out = run(ophion, "demo", "--json", cwd=elsewhere, HOME=str(tmp_path))
     notes = [event["text"] for event in map(json.loads, out.splitlines()) if event["event"] == "note"]
-    assert "runs now: 1.3.0, confirmed" in notes and "runs now: runtime 1.0.0, confirmed" in notes
+    assert "runs now: 1.4.0, confirmed" in notes and "runs now: runtime 1.0.0, confirmed" in notes
     assert not list(elsewhere.iterdir())

@@ -12,10 +12,7 @@ import typer
 from ophion.cli.app import make_app
 
 ROOT = Path(__file__).parents[2]
-MODULES = [
-    f"ophion.{name}"
-    for name in ["build", "delta", "install", "keys", "package", "provision", "push", "sign", "sim"]
-]
+PACKAGES = ("build", "delta", "install", "keys", "package", "provision", "push", "sign", "sim")
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,7 @@ _NEEDED = {
     "picolibc-riscv64-unknown-elf": "/usr/lib/picolibc/riscv64-unknown-elf/picolibc.specs",
     "qemu-system-misc": "qemu-system-riscv32",
 }
+_KEEP_S = 24 * 3600
 # Always frozen beside what the caller gives.
 _MANIFEST = 'include("$(MPY_DIR)/extmod/asyncio")\nfreeze("{folder}", opt=3)\n'
 
@@ -176,9 +178,10 @@ def _stage(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def _keep(elf: Path, kept: Path, name: str) -> None:
-    """Put `elf` where it is found, in one step, and drop what an older recipe made."""
+    """Put `elf` where it is found, in one step; of other recipes, drop those that nobody can be running."""
     for old in STORE.glob(f"{name}-????????????"):
-        shutil.rmtree(old)
+        if old == kept or time.time() - old.stat().st_mtime > _KEEP_S:
+            shutil.rmtree(old)
     half = kept.with_suffix(".half")
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir(parents=True)
