@@ -6,6 +6,7 @@ cut into lines, the first one marked 06 09, the others 04 14.
 
 import array
 import binascii
+from struct import pack_into
 
 from ophion_boot.compat import const
 from ophion_boot.fmt import FormatError
@@ -41,17 +42,17 @@ def _crc_table() -> array.array:
 CRC_TABLE = _crc_table()
 """For `lines.crc16`: CRC-16/XMODEM."""
 
-VALUES = (
-    b"@" * 43
-    + b"\x3e@@@\x3f"
-    + bytes(range(52, 62))
-    + b"@" * 7
-    + bytes(range(26))
-    + b"@" * 6
-    + bytes(range(26, 52))
-    + b"@" * 133
-)
-"""For `lines.unbase64`: the value of each character, 64 for what is none."""
+
+def _values() -> array.array:
+    """The value of each character; above twelve bits for what is none, so that two together show it."""
+    table = array.array("H", b"\x00\x10" * 256)
+    for value, char in enumerate(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"):
+        table[char] = value
+    return table
+
+
+VALUES = _values()
+"""For `lines.unbase64`: the value of each character, 4096 for what is none (RFC 4648, 4)."""
 
 
 def crc16(data: bytes | bytearray | memoryview) -> int:
@@ -61,13 +62,17 @@ def crc16(data: bytes | bytearray | memoryview) -> int:
 
 def lines(packet: bytes | memoryview) -> list[bytes]:
     """`packet` as the lines that go out, newlines included."""
-    size = len(packet) + _CRC_BYTES
-    # MicroPython joins bytes alone, no views.
-    body = b"".join((size.to_bytes(2, "big"), bytes(packet), crc16(packet).to_bytes(2, "big")))
-    # What MicroPython and CPython make of it ends with a newline.
-    out = [_FIRST + binascii.b2a_base64(body[:_LINE_BYTES])]
+    size = len(packet)
+    body = bytearray(2 + size + _CRC_BYTES)
+    pack_into(">H", body, 0, size + _CRC_BYTES)
+    body[2 : 2 + size] = packet
+    pack_into(">H", body, 2 + size, _crc16(packet, 0, size, CRC_TABLE))
+    # What MicroPython and CPython make of it ends with a newline. (b2a_base64 takes any buffer.)
+    if len(body) <= _LINE_BYTES:
+        return [_FIRST + binascii.b2a_base64(body)]  # type: ignore[arg-type]
+    out = [_FIRST + binascii.b2a_base64(body[:_LINE_BYTES])]  # type: ignore[arg-type]
     for at in range(_LINE_BYTES, len(body), _LINE_BYTES):
-        out.append(_NEXT + binascii.b2a_base64(body[at : at + _LINE_BYTES]))
+        out.append(_NEXT + binascii.b2a_base64(body[at : at + _LINE_BYTES]))  # type: ignore[arg-type]
     return out
 
 
@@ -90,18 +95,22 @@ class Reassembly:
         if found > 0:
             return self._whole()
         if found < 0:
-            why = _WRONG[-found]
-            self._state[_HAVE] = 0
-            raise FormatError("SMP console: " + (why % (self._state[_WANT] - 2) if "%" in why else why))
+            raise self._wrong(-found)
         return None
 
-    def _whole(self) -> memoryview:
-        end = self._state[_WANT] - _CRC_BYTES
-        body = self._body
+    def _wrong(self, found: int) -> FormatError:
+        why = _WRONG[found]
         self._state[_HAVE] = 0
-        if _crc16(body, 2, end - 2, CRC_TABLE) != body[end] << 8 | body[end + 1]:
+        return FormatError("SMP console: " + (why % (self._state[_WANT] - 2) if "%" in why else why))
+
+    def _whole(self) -> memoryview:
+        size = self._state[_WANT] - 2
+        self._state[_HAVE] = 0
+        # A CRC over data and their CRC is 0.
+        if _crc16(self._body, 2, size, CRC_TABLE):
             raise FormatError("SMP console: wrong CRC")
         # One view for packets of one length: who gets it may know it again.
-        if len(self._lent) != end - 2:
-            self._lent = self._view[2:end]
+        size -= _CRC_BYTES
+        if len(self._lent) != size:
+            self._lent = self._view[2 : 2 + size]
         return self._lent

@@ -12,16 +12,16 @@ def crc16(data: bytes | bytearray | memoryview, start: int, size: int, table) ->
     return crc
 
 
-def unbase64(
+def unbase64(  # type: ignore[no-untyped-def]
     text: bytes | bytearray | memoryview,
     start: int,
     size: int,
     out: bytearray | memoryview,
     at: int,
-    table: bytes,
+    table,
 ) -> int:
     """Decode `size` characters of `text` from `start` (RFC 4648, 4) into `out` from `at`; returns how many
-    bytes that are, -1 when it is not base64. `table` has each character's value, 64 for what is none."""
+    bytes that are, -1 when it is not base64. `table` has each character's value, 4096 for what is none."""
     body = bytes(text[start : start + size])
     pad = 2 if body.endswith(b"==") else 1 if body.endswith(b"=") else 0
     if size & 3 or any([table[c] > 63 for c in body[: size - pad]]):
@@ -31,7 +31,7 @@ def unbase64(
     return len(piece)
 
 
-def take_line(line: bytes | bytearray, size: int, body: bytearray, state, table: bytes) -> int:  # type: ignore[no-untyped-def]
+def take_line(line: bytes | bytearray, size: int, body: bytearray, state, table) -> int:  # type: ignore[no-untyped-def]
     """Decode a line of a console (fmt/console.py) of `size` bytes into `body`.
 
     `state` (array of four words): bytes of the packet that are there, bytes that it has (0: not known), the

@@ -12,37 +12,45 @@ import micropython
 def crc16(data: ptr8, crc: int, size: int, table: ptr16) -> int:
     data = ptr8(int(data) + crc)
     end = int(data) + size
+    fours = end - 3
     crc = 0
+    while int(data) < fours:
+        crc = crc << 8 ^ table[(crc >> 8 ^ data[0]) & 255]
+        crc = crc << 8 ^ table[(crc >> 8 ^ data[1]) & 255]
+        crc = crc << 8 ^ table[(crc >> 8 ^ data[2]) & 255]
+        crc = crc << 8 ^ table[(crc >> 8 ^ data[3]) & 255]
+        data = ptr8(int(data) + 4)
     while int(data) < end:
-        crc = (crc << 8 ^ table[crc >> 8 ^ data[0]]) & 0xFFFF
+        crc = crc << 8 ^ table[(crc >> 8 ^ data[0]) & 255]
         data = ptr8(int(data) + 1)
-    return crc
+    return crc & 0xFFFF
 
 
 @micropython.viper
-def unbase64(text: ptr8, word: int, size: int, out: ptr8, at: int, table: ptr8) -> int:
-    text = ptr8(int(text) + word)
+def unbase64(text: ptr8, front: int, size: int, out: ptr8, at: int, table: ptr16) -> int:
+    text = ptr8(int(text) + front)
     end = int(text) + size
     out = ptr8(int(out) + at)
     at = int(out)
     if size & 3:
         return -1
     while int(text) < end:
-        word = table[text[0]] << 24 | table[text[1]] << 16 | table[text[2]] << 8 | table[text[3]]
-        # A number of viper has 31 bits: the 64 of what is no character, two places down.
-        if word >> 2 & 0x10101010:
-            if int(text) + 4 != end or word >> 2 & 0x10100000 or text[3] != 0x3D:
+        # Two numbers of 12 bits; what lies above says that a character is none.
+        front = table[text[0]] << 6 | table[text[1]]
+        back = table[text[2]] << 6 | table[text[3]]
+        if (front | back) >> 12:
+            if int(text) + 4 != end or front >> 12 or text[3] != 0x3D:
                 return -1
-            out[0] = word >> 22 | word >> 20 & 3
+            out[0] = front >> 4
             if text[2] == 0x3D:
                 return int(out) + 1 - at
-            if word & 0x4000:
+            if back >> 18:
                 return -1
-            out[1] = word >> 12 & 0xF0 | word >> 10 & 15
+            out[1] = front << 4 | back >> 8 & 15
             return int(out) + 2 - at
-        out[0] = word >> 22 | word >> 20 & 3
-        out[1] = word >> 12 & 0xF0 | word >> 10 & 15
-        out[2] = word >> 2 & 0xC0 | word & 63
+        out[0] = front >> 4
+        out[1] = front << 4 | back >> 8
+        out[2] = back
         out = ptr8(int(out) + 3)
         text = ptr8(int(text) + 4)
     return int(out) - at
