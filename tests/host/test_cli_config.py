@@ -120,6 +120,7 @@ def complete(folder, *words):
         "_OPHION_COMPLETE": "complete_bash",
         "COMP_WORDS": " ".join(["ophion", *words]),
         "COMP_CWORD": str(len(words)),
+        "XDG_CACHE_HOME": str(folder / "cache"),  # without the devices that other tests have met
     }
     done = subprocess.run([OPHION], cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
