@@ -11,6 +11,9 @@ sys.path[:0] = [root + "/bootloader", root + "/host/ophion/sim/device", root + "
 import nor  # noqa: E402, F401
 
 sys.path.remove(root + "/host/ophion/sim/device")
+# What is imported when the first patch comes is no leak.
+import ophion_boot.core.delta  # noqa: E402
+import ophion_boot.core.delta_packed  # noqa: E402, F401
 from smp_cases import Fuzz, allocated  # noqa: E402
 
 LEAK_MAX = 8192
