@@ -36,7 +36,7 @@ CODE = ["bootloader", "firmware", "host", "tests"]
 # MicroPython modules that are hardware: nothing that decides may import them.
 HARDWARE = {"machine", "bluetooth", "esp32", "esp", "network", "ophion_sim", "vfs", "time"}
 # module prefix -> prefixes of ophion_boot and ophion that it may import.
-_HELPERS = ("ophion.errors", "ophion.files", "ophion.versions")
+_HELPERS = ("ophion.errors", "ophion.files", "ophion.ports", "ophion.versions")
 _CORE = ("ophion_boot.compat", "ophion_boot.fmt", "ophion_boot.core")
 MAY_IMPORT = {
     "ophion_boot.compat": (),

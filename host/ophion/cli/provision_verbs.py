@@ -85,7 +85,6 @@ def plan(
         "steps": [_step(item) for item in left],
         "cannot": list(wishes.table.cannot),
     }
-    value["cannot"] = list(wishes.table.cannot)
     show(as_json, value, _plan_text(layout, state, left))
 
 

@@ -31,6 +31,39 @@ SigningKey = Annotated[
     ),
 ]
 AtOnce = Annotated[int, typer.Option(min=1, max=64, metavar="N", help="How many devices at the same time.")]
+Confirm = Annotated[
+    bool, typer.Option("--confirm", help="Confirm it from here instead of waiting for the application.")
+]
+Wait = Annotated[
+    float, typer.Option(min=1, metavar="SECONDS", help="How long the new image may take to run.")
+]
+Retries = Annotated[int, typer.Option(min=0, max=100, help="Failed connections in a row before giving up.")]
+Images = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="IMAGE...",
+        help="A signed image (default: of the application here); application and runtime together; or an "
+        "application's folder, which is built and signed.",
+    ),
+]
+Restart = Annotated[
+    bool, typer.Option("--reset/--no-reset", help="Restart the device, or leave that to somebody else.")
+]
+Watch = Annotated[
+    bool, typer.Option("--watch", help="Build, sign and push the folder again whenever a file is saved.")
+]
+Bases = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--base", metavar="OLD", help="Image that the device may run, or a folder of them: sends a delta."
+    ),
+]
+Compress = Annotated[
+    bool, typer.Option("--compress", help="Send the image compressed, if that is the smallest.")
+]
+Explain = Annotated[
+    bool, typer.Option("--explain", help="Tell in which forms it could be sent, and how large each is.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -39,50 +72,19 @@ def register(app: typer.Typer) -> None:
     device.command("rollback")(takes_devices(rollback))
 
 
-Confirm = Annotated[
-    bool, typer.Option("--confirm", help="Confirm it from here instead of waiting for the application.")
-]
-Wait = Annotated[
-    float, typer.Option(min=1, metavar="SECONDS", help="How long the new image may take to run.")
-]
-Retries = Annotated[int, typer.Option(min=0, max=100, help="Failed connections in a row before giving up.")]
-
-
 def push_image(
-    image: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="IMAGE...",
-            help="A signed image (default: of the application here); application and runtime together; or an "
-            "application's folder, which is built and signed.",
-        ),
-    ] = None,
+    image: Images = None,
     confirm: Confirm = False,
-    reset: Annotated[
-        bool, typer.Option("--reset/--no-reset", help="Restart the device, or leave that to somebody else.")
-    ] = True,
+    reset: Restart = True,
     wait: Wait = 120.0,
     retries: Retries = 5,
-    watch: Annotated[
-        bool, typer.Option("--watch", help="Build, sign and push the folder again whenever a file is saved.")
-    ] = False,
+    watch: Watch = False,
     key: SigningKey = None,
     passphrase_file: PassphraseFile = None,
     at_once: AtOnce = 4,
-    base: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--base",
-            metavar="OLD",
-            help="Image that the device may run, or a folder of them: sends a delta.",
-        ),
-    ] = None,
-    compress: Annotated[
-        bool, typer.Option("--compress", help="Send the image compressed, if that is the smallest.")
-    ] = False,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Tell in which forms it could be sent, and how large each is.")
-    ] = False,
+    base: Bases = None,
+    compress: Compress = False,
+    explain: Explain = False,
     as_json: Json = False,
 ) -> None:
     """Upload an image, have it tried, wait until it runs and is confirmed.

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from ophion.errors import DeviceNotFound, LinkLost, RefusedError, UsageError
+from ophion.ports import PORT_ERRORS
 
 BAUD = 460800
 # Read in pieces: each is checked by its MD5.
@@ -97,12 +98,11 @@ class Esptool:
 @contextlib.contextmanager
 def _converted(what: str, kind: type[DeviceNotFound] | type[LinkLost]) -> Iterator[None]:
     """Errors of esptool and of the serial port become `kind`, in one line."""
-    import serial
     from esptool.util import FatalError
 
     try:
         yield
-    except (FatalError, serial.SerialException, OSError) as error:
+    except (FatalError, *PORT_ERRORS) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise kind(f"{what}: {first.rstrip('.')}", "check the cable and the port, then do it again") from None
 

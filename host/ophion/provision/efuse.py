@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ophion.errors import DeviceNotFound, InputError, OphionError, UsageError
+from ophion.ports import PORT_ERRORS
 from ophion.provision.plan import DATA, PURPOSE, READ_PROTECT, Step
 from ophion.provision.state import Block, Field, State
 from ophion.provision.table import CHIPS, SET
@@ -219,7 +220,6 @@ def quiet(what: str, through: type[Exception] | None = None) -> Iterator[None]:
     Errors of the type `through` pass as they are.
     """
     import esptool
-    import serial
     from esp_pylib.logger import EspLog
     from esptool.logger import EsptoolLogger, TemplateLogger
 
@@ -233,7 +233,7 @@ def quiet(what: str, through: type[Exception] | None = None) -> Iterator[None]:
     EsptoolLogger().set_logger(Dropped())
     try:
         yield
-    except (esptool.FatalError, serial.SerialException, OSError) as error:
+    except (esptool.FatalError, *PORT_ERRORS) as error:
         if through is not None and isinstance(error, through):
             raise
         raise OphionError(f"{what}: {str(error).strip().splitlines()[0]}") from None

@@ -29,6 +29,7 @@ from smpclient.transport import SMPTransportDisconnected
 from smpclient.transport.ble import SMPBLETransportDeviceNotFound, SMPBLETransportNotSMPServer
 
 from ophion.errors import DeviceNotFound, LinkLost, OphionError, RefusedError
+from ophion.ports import PORT_ERRORS
 from ophion.push.access import OPERATOR, WIRES, Access, show_token
 from ophion.push.group64 import GROUP as OPHION_GROUP
 from ophion.push.group64 import (
@@ -350,11 +351,12 @@ def converted(device: str, action: str) -> Iterator[None]:
         raise LinkLost(f"{device} disconnected ({action})") from None
     except FileNotFoundError:
         raise OphionError("no Bluetooth service runs on this computer", _RADIO_HINT) from None
-    except (BleakError, EOFError, OSError) as failure:
+    except _LOST as failure:
         raise LinkLost(f"connection to {device} failed ({action}): {failure}") from None
     except (SMPClientException, SMPException, CBORError, ValueError, TypeError) as failure:
         line = (str(failure).strip().splitlines() or [type(failure).__name__])[0]
         raise OphionError(f"{device} answered with something that is not SMP ({action}): {line}") from None
 
 
+_LOST: tuple[type[Exception], ...] = (BleakError, EOFError, *PORT_ERRORS)
 _RADIO_HINT = "check the adapter, or use a simulated radio with --radio sim"
