@@ -43,9 +43,9 @@ class Opened(Secret):
         Secret.__init__(self, keys, aes)
         self._opened = opened
 
-    def _open(self, seal):
+    def content(self, seal):
         if seal.blob not in self._opened:
-            self._opened[seal.blob] = Secret._open(self, seal)
+            self._opened[seal.blob] = Secret.content(self, seal)
         return self._opened[seal.blob]
 
 

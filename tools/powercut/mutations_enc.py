@@ -16,7 +16,7 @@ class EncKeysInTrailer:
         free = self._records._at + 2 * 160
         for n, seal in enumerate(seals):
             if seal:
-                self.primary.area.program(free + 32 * n, self._secret._open(seal) + bytes(16))
+                self.primary.area.program(free + 32 * n, self._secret.content(seal) + bytes(16))
 
 
 class EncPlainOut:
