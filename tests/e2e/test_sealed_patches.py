@@ -120,9 +120,7 @@ async def test_a_sealed_patch_goes_on_after_lost_links_resets_and_power_cuts(fac
     changed = data[:50_000] + random.Random(seed).randbytes(12_000) + data[50_000:]
     old, new = factory.image("1.1.0", "own", asset=data), factory.image("1.2.0", "own", asset=changed)
     patch = seal_patch(old, new, factory.secret("own"), segment_bytes=3000)
-    async with bench.device(
-        bench.image("1.0.0").image, board=board, enc_keys=factory.secret("own")
-    ) as sim:
+    async with bench.device(bench.image("1.0.0").image, board=board, enc_keys=factory.secret("own")) as sim:
         await pushed(old)
         attempts = PatchAttempts(sim, patch, new, seed)
         for kind in attempts.random.sample(("link", "hard", "power", "torn") * 3, 12):
