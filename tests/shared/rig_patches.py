@@ -8,6 +8,7 @@ from rig_uploads import Client, UploadDevice
 from support import SECTOR, clear, image, patch, sealed
 
 KINDS = ("swap_offset", "swap_scratch", "golden", "ab", "runtime")
+INTERRUPTED = KINDS + ("encrypted",)
 
 
 class PatchDevice(UploadDevice):
@@ -78,3 +79,8 @@ class SealedDevice(PatchDevice):
         verifier = self.rig.verifier
         upload = Upload(strategy, bytearray(SECTOR), verifier, number, progress, self.magic)
         return SealedPatching(upload, strategy, verifier, number, progress, self)
+
+
+def device_of(kind, write_size=4):
+    """The device of a kind in INTERRUPTED: "encrypted" is a SealedDevice, the others are a strategy."""
+    return SealedDevice(write_size=write_size) if kind == "encrypted" else PatchDevice(kind, write_size)

@@ -73,7 +73,7 @@ class SealedPatching(Patching):
                 sealed.next()
             rest = rest[sealed.put(rest) :]
             if sealed.full() and not self._opened(sealed):
-                break
+                rest = memoryview(data)[sealed.at - offset :]
         sealed.answer["off"] = sealed.at
         return sealed.answer
 
