@@ -12,8 +12,9 @@ from ophion.build.layout import load_layout
 from ophion.delta.sealed import seal_patch
 from ophion.errors import LinkLost, RefusedError
 from ophion.push import Chosen, Confirmed, Link, Uploaded
+from patch_pushes import PatchAttempts, of, pushed, saving
+from pushing import NAME
 from test_encrypted import Factory
-from test_patches import NAME, PatchAttempts, of, pushed, saving
 
 
 @pytest.fixture
