@@ -118,7 +118,10 @@ def test_other_uploads_may_come_between():
         assert Client(device, between).finish()["match"] is True
         assert device.send()["match"] is True and device.staged(len(device.new)) == device.new
         device.upload._upload.chunk(0, whole[:900], len(whole), b"")
-    # What is forgotten does not go on.
+
+
+def test_what_is_forgotten_does_not_go_on():
+    device = SealedDevice()
     for spoil in (device.upload.close, device.upload.forget, device.upload.wipe):
         device.first(device.data, 100, sha=bytes(32))
         spoil()
