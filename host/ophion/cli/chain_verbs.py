@@ -323,13 +323,13 @@ def _limits(hw: str, image: list[int] | None, least: int, most: int) -> KeyLimit
 def _signers(by: list[str], passphrase_file: Path | None) -> list[Signer]:
     from ophion.keys import open_signer
 
-    return [open_signer(uri, passphrase_source(passphrase_file)) for uri in by]
+    return [open_signer(uri, passphrase_source(passphrase_file, uri)) for uri in by]
 
 
 def _public(key: str, passphrase_file: Path | None) -> PublicKey:
     from ophion.keys import open_public, refuse_sample
 
-    public = open_public(key, passphrase_source(passphrase_file))
+    public = open_public(key, passphrase_source(passphrase_file, key))
     refuse_sample(public)
     return public
 
@@ -342,7 +342,7 @@ def _hash(key: str, passphrase_file: Path | None) -> bytes:
             pass
     from ophion.keys import open_public
 
-    return open_public(key, passphrase_source(passphrase_file)).keyhash
+    return open_public(key, passphrase_source(passphrase_file, key)).keyhash
 
 
 def _key_id(key: bytes) -> str:

@@ -73,11 +73,11 @@ def info(as_json: Json = False) -> None:
 def images(as_json: Json = False) -> None:
     """Draw the slots: what they hold, what runs, and what the next boot does."""
 
-    async def work(link: Link) -> list[dict[str, Any]]:
-        return _image_list(await link.images())
+    async def work(link: Link) -> dict[str, Any]:
+        return await _slots_of(link, await link.images())
 
     value = _with_link(work)
-    show(as_json, {"images": value}, slots(value))
+    show(as_json, value, slots(value["images"], value["slots"]))
 
 
 @device.command("trust")
@@ -181,11 +181,15 @@ def confirm(
     """Let the running image stay."""
     digest = _digest(hash_)
 
-    async def work(link: Link) -> list[dict[str, Any]]:
-        return _image_list(await link.confirm(digest))
+    async def work(link: Link) -> tuple[bool, dict[str, Any]]:
+        confirmed = any(
+            state.confirmed for state in await link.images() if digest in (None, state.hash) and state.active
+        )
+        return confirmed, await _slots_of(link, await link.confirm(digest))
 
-    value = _with_link(work)
-    show(as_json, {"images": value}, slots(value))
+    before, value = _with_link(work)
+    word = "was confirmed already" if before else "is confirmed: it stays"
+    show(as_json, value, f"{_version(value, digest)} {word}\n{slots(value['images'], value['slots'])}")
 
 
 @device.command("reset")
@@ -226,8 +230,20 @@ def _with_link(work: Callable[[Link], Awaitable[Any]]) -> Any:
     return run_async(aim.radio, connected)
 
 
-def _image_list(states: list[ImageState]) -> list[dict[str, Any]]:
-    return [{key: plain(item) for key, item in state.model_dump().items()} for state in states]
+async def _slots_of(link: Link, states: list[ImageState]) -> dict[str, Any]:
+    """The image list, and the slots that hold it, in plain values."""
+    return {
+        "images": [{key: plain(item) for key, item in state.model_dump().items()} for state in states],
+        "slots": [vars(slot) for slot in await link.slots(states)],
+    }
+
+
+def _version(value: dict[str, Any], digest: bytes | None) -> str:
+    """The version of the image of this hash, or of the one that runs."""
+    for image in value["images"]:
+        if image["hash"] == digest.hex() if digest else image["active"]:
+            return str(image["version"])
+    return "the image"
 
 
 def _digest(text: str) -> bytes | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager, suppress
 from typing import Any
 
@@ -49,6 +49,8 @@ from ophion.push.group64 import (
 from ophion.push.pipeline import SLOW_ANSWER_TIMEOUT_S, Limits, Uploader
 from ophion.push.refusal import GENERIC, refusal
 from ophion.push.settings import READABLE, setting, value_of
+from ophion.push.slots import REQUEST as SLOTS
+from ophion.push.slots import Slot, slots_told, with_sizes
 from ophion.push.wire import transport_of_device
 
 CONNECT_TIMEOUT_S = 15.0
@@ -141,6 +143,17 @@ class Link:
         """The image list (SMP image state)."""
         answer = await self._request(ImageStatesRead(), "the image list")
         return list(answer.images)
+
+    async def slots(self, images: Sequence[ImageState]) -> list[Slot]:
+        """The slots that hold `images`, with their sizes; empty for a device that does not tell of them."""
+        with converted(self.device, "its slots"):
+            answer = await asyncio.wait_for(self._transport.send_and_receive(SLOTS), ANSWER_TIMEOUT_S)
+        told = slots_told(answer)
+        try:
+            patches = await self.patches() if told else None
+        except RefusedError:
+            patches = None
+        return with_sizes(told, images, patches.bases if patches else ())
 
     async def test(self, digest: bytes) -> list[ImageState]:
         """Ask that the image of this hash is tried at the next boot; the device verifies it first."""
