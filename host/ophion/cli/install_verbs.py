@@ -53,7 +53,7 @@ def register(app: typer.Typer) -> None:
 def install(
     firmware: Annotated[
         Path | None,
-        typer.Argument(metavar="[FIRMWARE]", help="MicroPython's .bin; with --port: what the board has."),
+        typer.Argument(metavar="FIRMWARE", help="MicroPython's .bin; with --port: what the board has."),
     ] = None,
     image: Annotated[
         Path | None, typer.Option("--image", metavar="OUT", help="Write a firmware file; no board.")

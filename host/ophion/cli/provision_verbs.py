@@ -51,6 +51,8 @@ Download = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet-rom", help="Also switch the ROM's log off.")]
 Records = Annotated[Path, typer.Option(metavar="DIR", help="Where each device has its folder.")]
 
+_NAMED = 3  # rows in an error: the table above it has them all
+
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this module to `app`."""
@@ -189,9 +191,10 @@ def check(
     report = compare(wishes, state)
     show(as_json, _report(state, report), _report_text(report))
     if not report.good:
-        wrong = [*report.faults]
-        if report.missing:
-            wrong.append(f"{len(report.missing)} of {len(report.findings)} rows are MISSING")
+        lacking = [item.says for item in report.missing]
+        if len(lacking) > _NAMED:
+            lacking = [*lacking[:_NAMED], f"and {len(lacking) - _NAMED} more"]
+        wrong = [*report.faults, *lacking]
         raise VerificationFailed(
             f"not as it should be: {'; '.join(wrong or ['the chip shows nothing'])}",
             "`ophion provision apply` goes on where it can",
