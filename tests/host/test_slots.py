@@ -1,7 +1,7 @@
 """`ophion device images`: the picture of the slots, from what a device tells of them."""
 
 import pytest
-from ophion.cli.draw import slots
+from ophion.cli.draw import counter_text, slots
 from ophion.push.group64 import DeltaBase
 from ophion.push.slots import REQUEST, Slot, slots_told, with_sizes
 from ophion_boot.fmt import cbor
@@ -67,3 +67,11 @@ def test_the_answer_is_read_and_what_a_maker_adds_is_passed_over():
 def test_a_refusal_or_nonsense_tells_of_no_slots(body):
     assert slots_told(REQUEST[:8] + cbor.encode(body)) == []
     assert slots_told(REQUEST[:8] + b"\xff") == []
+
+
+def test_the_cause_of_a_reset_is_said_in_words():
+    assert (
+        counter_text("boot", "cause", 3) == "3 (watchdog)"
+        and counter_text("boot", "cause", 9) == "9 (unknown)"
+    )
+    assert counter_text("boot", "misses", 3) == counter_text("link", "cause", 3) == "3"

@@ -153,3 +153,18 @@ def trust_text(value: dict[str, Any]) -> str:
         text = f"signing statement {floor['signing']} for image {floor['image']}"
         lines.append(f"issuer        {floor['issuer'][:16]}: at least {text}")
     return "\n".join([*lines, f"revoked keys  {value['revoked']}"])
+
+
+def counter_text(group: str, name: str, value: int) -> str:
+    """A counter (`ophion device counters`); the cause of the last reset in words, too."""
+    from ophion_boot.core import sanity
+
+    causes = {
+        sanity.POWER_ON: "power-on",
+        sanity.HARD: "hard reset",
+        sanity.WATCHDOG: "watchdog",
+        sanity.DEEP_SLEEP: "deep sleep",
+        sanity.SOFT: "soft reset",
+    }
+    word = causes.get(value, "unknown") if (group, name) == ("boot", "cause") else ""
+    return f"{value} ({word})" if word else str(value)

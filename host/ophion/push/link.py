@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager, suppress
@@ -29,7 +30,7 @@ from smpclient.transport import SMPTransportDisconnected
 from smpclient.transport.ble import SMPBLETransportDeviceNotFound, SMPBLETransportNotSMPServer
 
 from ophion.errors import DeviceNotFound, LinkLost, OphionError, RefusedError
-from ophion.ports import PORT_ERRORS
+from ophion.ports import PORT_ERRORS, ports
 from ophion.push.access import OPERATOR, WIRES, Access, show_token
 from ophion.push.group64 import GROUP as OPHION_GROUP
 from ophion.push.group64 import (
@@ -55,6 +56,8 @@ from ophion.push.wire import transport_of_device
 
 CONNECT_TIMEOUT_S = 15.0
 ANSWER_TIMEOUT_S = 5.0
+LIST_HINT = "see `ophion device list`"
+"""The hint of a DeviceNotFound over Bluetooth: nobody has looked who else is there."""
 
 
 class Link:
@@ -340,9 +343,14 @@ class Link:
 
 def not_found(device: str) -> DeviceNotFound:
     """The error for a device that nobody saw."""
-    if device.startswith(WIRES):
-        return DeviceNotFound(f"nothing answers at {device}", "is it switched on, and is this its place?")
-    return DeviceNotFound(f"no device named {device} is in range", "see `ophion device list`")
+    if not device.startswith(WIRES):
+        return DeviceNotFound(f"no device named {device} is in range", LIST_HINT)
+    kind, _, place = device.partition(":")
+    if kind != "udp" and os.name == "posix" and not os.path.exists(place):
+        return DeviceNotFound(
+            f"there is no serial port {place}", f"ports here: {', '.join(ports()) or 'none'}"
+        )
+    return DeviceNotFound(f"nothing answers at {device}", "is it switched on, and is this its place?")
 
 
 @contextmanager
