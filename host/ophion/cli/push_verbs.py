@@ -135,7 +135,7 @@ def push_image(
 def rollback(
     confirm: Confirm = False, wait: Wait = 120.0, retries: Retries = 5, as_json: Json = False
 ) -> None:
-    """Have the device run the application that it had before; nothing is sent."""
+    """Have the device run what it ran before; nothing is sent."""
     from ophion.push import PushOptions, roll_back
 
     aim = target()

@@ -212,6 +212,10 @@ def parse_image(data: bytes, where: str = "image") -> ImageFile:
 
     Raises ImageError for anything that the device's parser refuses.
     """
+    if is_romfs(data):
+        raise ImageError(
+            f"{where} is a payload, not an image: nobody has signed it", "`ophion sign` makes an image of it"
+        )
     try:
         header = Header(data)
         needed = header.signed_size + _INFO_BYTES
