@@ -251,6 +251,9 @@ async def test_what_the_verbs_of_a_device_print_is_documented(bench, cli):
             assert code == 0, err
             value = json.loads(out)
             assert set(value) == documented[f"device {name}"], name
+            if name == "settings":
+                code, out, _ = await cli("device", "info", *sim, "--json")
+                assert code == 0 and json.loads(out)["name"] == "porch", "the name in the air, at once"
         assert value["restarted"] is True
         await one.wait_console("recovery, advertising")
         code, out, _ = await cli("device", "info", *sim)

@@ -1,11 +1,15 @@
 """layout.toml: a board that cannot work is refused before it is built, by an error that names the entry."""
 
+import re
+from pathlib import Path
+
 import pytest
 from ophion.build.boards import board_layout
 from ophion.build.device_module import device_module
-from ophion.build.layout import STRATEGIES, LayoutError, load_layout
+from ophion.build.layout import ENTRIES, SECTIONS, STRATEGIES, LayoutError, load_layout
 from ophion.keys import Algorithm, generate
 
+ROOT = Path(__file__).parents[2]
 SECTOR = 0x1000
 
 
@@ -99,6 +103,30 @@ def test_a_layout_that_does_not_work_is_refused(tmp_path, name):
     with pytest.raises(LayoutError, match=reason) as caught:
         load_layout(layout_with(tmp_path, "sim-scratch", change))
     assert "layout.toml" in str(caught.value)
+
+
+UNREAD = {
+    "secure_bot = true\n[flash]": "board.secure_bot is not one of name, hw, ",
+    "[flash]\nencryptd = true": "flash.encryptd is not one of size, sector, ",
+    "[helth]\nmisses = 4\n[flash]": "[helth] is not one of the sections board, flash, ",
+}
+
+
+@pytest.mark.parametrize("text", UNREAD)
+def test_a_name_that_nobody_reads_is_refused(tmp_path, text):
+    """What it was to switch on would be off without a word: flash encryption, for instance."""
+    with pytest.raises(LayoutError) as caught:
+        load_layout(layout_with(tmp_path, "sim", ("[flash]", text)))
+    assert UNREAD[text] in str(caught.value)
+
+
+def test_the_page_about_boards_names_every_entry():
+    text = (ROOT / "host" / "docs" / "howto" / "board.md").read_text()
+    named = set(re.findall(r"^\| .*", text, re.M))
+    entries = {word for row in named for word in re.findall(r"`(\w+\.\w+|\[\w+\])`", row.split("|")[1])}
+    assert {f"{section}.{name}" for section, names in ENTRIES.items() for name in names} | {
+        f"[{name}]" for name in SECTIONS if name not in ENTRIES
+    } == entries
 
 
 def test_only_swap_scratch_wants_a_scratch_area(tmp_path):

@@ -80,7 +80,7 @@ def sessions():
         for part in DOCUMENT.read_text().split("<!-- session -->")[1:]
     ]
     lines = [line for block in blocks for line in block.splitlines()]
-    assert len(blocks) == 2 and all(line.startswith("$ ") for line in lines) and len(lines) == 9
+    assert len(blocks) == 2 and all(line.startswith("$ ") for line in lines) and len(lines) == 11
     return [line.removeprefix("$ ") for line in lines]
 
 

@@ -34,6 +34,23 @@ _OTHER_AREAS = ("state", "user")
 
 _RUNTIME_AREAS = ("otadata", "ota_0", "ota_1")
 """Areas of a board whose runtime can be updated too: all of them or none."""
+ENTRIES = {
+    "board": ("name", "hw", "port", "chip", "button", "led", "secure_boot"),
+    "flash": ("size", "sector", "write_size", "table_at", "encrypted", "nvs_encrypted"),
+    "update": (
+        "strategy",
+        "trials",
+        "watchdog_ms",
+        "recovery_s",
+        "delta",
+        "encryption",
+        "signatures",
+        "trust_cache",
+        "key_tables",
+    ),
+}
+"""Entries of the sections that are read here; the other sections check their own."""
+SECTIONS = (*ENTRIES, "areas", "health", "access", "smp", "serial")
 _PERIOD_MAX_S = 5 * 86400
 _CLOCK = f"MicroPython's tick counter tells times of up to {_PERIOD_MAX_S} s apart"
 _COUNT_MAX = 250
@@ -202,7 +219,19 @@ def _line_of(text: str, reason: str) -> int:
     return line_of(text, match[1], match[2] or "") if match else 0
 
 
+def _check_entries(table: Mapping[str, Any]) -> None:
+    """A name that nobody reads is a mistake: what it was to switch on would be off without a word."""
+    for name in table:
+        if name not in SECTIONS:
+            raise LayoutError(f"[{name}] is not one of the sections {', '.join(SECTIONS)}")
+    for section, known in ENTRIES.items():
+        for name in _section(table, section):
+            if name not in known:
+                raise LayoutError(f"{section}.{name} is not one of {', '.join(known)}")
+
+
 def _layout(table: Mapping[str, Any]) -> Layout:
+    _check_entries(table)
     board, flash, update = (_section(table, name) for name in ("board", "flash", "update"))
     areas = _section(table, "areas")
     return Layout(

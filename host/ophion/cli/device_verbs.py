@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -14,6 +15,7 @@ from ophion.cli.draw import counter_text, slots, trust_text
 from ophion.cli.output import Json, plain, plain_all, show, table
 from ophion.cli.session import Radio, run_async
 from ophion.cli.targets import takes_devices, target
+from ophion.errors import RefusedError
 
 if TYPE_CHECKING:
     from smp.image_management import ImageState
@@ -70,6 +72,8 @@ def info(as_json: Json = False) -> None:
             key: getattr(answer, key)
             for key in ("name", "hw", "strategy", "boot", "mode", "runtime", "access")
         }
+        with suppress(RefusedError):  # a new name is told here only after a reset
+            value["name"] = (await link.settings())["name"]
         return {**value, "mtu": link.mtu, "buf_size": link.buf_size}
 
     value = _with_link(work)
