@@ -70,7 +70,7 @@ def test_the_payload_s_version_comes_from_its_manifest_or_the_command(cli, works
 
 ERRORS = [
     (["frobnicate"], 2, "No such command"),
-    (["verify"], 2, "Missing argument"),
+    (["diff"], 2, "Missing argument"),
     (["inspect", "nothing.bin"], 3, "image not found"),
     (["build", "nowhere"], 3, "no such folder"),
     (["push", "nothing.bin", "--ble", "x"], 3, "image not found"),

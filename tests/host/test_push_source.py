@@ -51,7 +51,7 @@ def test_words_that_do_not_fit_together(workshop, tmp_path):
     file.write_bytes(b"")
     for paths, key, watch, words in (
         ([app, file], "k", False, "it is pushed alone"),
-        ([app], None, False, "no key signs"),
+        ([app], None, False, "no key is named"),
         ([file], "k", False, "only files"),
         ([file], None, True, "wants an application's folder"),
     ):

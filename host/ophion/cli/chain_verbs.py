@@ -46,7 +46,7 @@ Force = Annotated[bool, typer.Option("--force", help="Replace an existing file."
 _COUNTER_MAX = 0xFFFFFFFF
 
 chain = typer.Typer(
-    help="Statements of who may sign: roots, intermediate keys, signing keys.",
+    help="State who may sign: roots, intermediate and signing keys.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -71,7 +71,10 @@ def chain_roots(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """State the root keys. A later set (--version 2) is signed by enough old and enough new roots."""
+    """State the root keys.
+
+    A later set (--version 2) is signed by enough old and enough new roots.
+    """
     from ophion.keys.chain import root_set
 
     publics = [_public(name, passphrase_file) for name in key]
@@ -119,7 +122,10 @@ def chain_signing(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """State a signing key; the intermediate key signs it. The result is whole: for `ophion sign --chain`."""
+    """State a signing key; the intermediate key signs it.
+
+    The result is whole: for `ophion sign --chain`.
+    """
     from ophion.keys.chain import SIGNING, load_chain
 
     limits = _limits(hw, image, counter_min, counter_max)
@@ -137,7 +143,10 @@ def chain_sign(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Add signatures of roots that are somewhere else, to every statement of CHAIN that roots sign."""
+    """Add signatures of roots that are somewhere else.
+
+    They go to every statement of CHAIN that roots sign.
+    """
     from ophion_boot.fmt.statement import BY_ROOTS
 
     from ophion.keys.chain import add_signatures, load_chain
@@ -156,7 +165,10 @@ def chain_sign(
 
 @chain.command("join")
 def chain_join(files: Files, out: Out, force: Force = False, as_json: Json = False) -> None:
-    """Put the statements of several files into one chain, in the order that devices read."""
+    """Put the statements of several files into one chain.
+
+    They come in the order that devices read.
+    """
     from ophion.keys.chain import load_chain
 
     _write([one for path in files for one in load_chain(path).statements], out, force, as_json)
@@ -164,7 +176,10 @@ def chain_join(files: Files, out: Out, force: Force = False, as_json: Json = Fal
 
 @chain.command("show")
 def chain_show(file: File, as_json: Json = False) -> None:
-    """Show what a chain states and who signed it (signatures are not checked here)."""
+    """Show what a chain states and who signed it.
+
+    Signatures are not checked here.
+    """
     from ophion.keys.chain import load_chain
 
     value = describe_chain(load_chain(file))
@@ -187,7 +202,10 @@ def rotate(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Replace the last key of CHAIN by KEY: same limits, next version; deliver it, or sign images with it."""
+    """Replace the last key of CHAIN by KEY.
+
+    Same limits, next version; deliver it, or sign images with it.
+    """
     from ophion.keys.chain import INTERMEDIATE, SIGNING, KeyLimits, key_statement, load_chain
 
     statements = list(load_chain(file).statements)
@@ -223,7 +241,10 @@ def revoke(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """State that a key is not to be trusted any more: roots sign, or with --under its intermediate key."""
+    """State that a key is not to be trusted any more.
+
+    Roots sign that, or with --under its intermediate key.
+    """
     from ophion.keys.chain import INTERMEDIATE, load_chain, revocation
 
     subject = _hash(key, passphrase_file)

@@ -33,7 +33,9 @@ def register(app: typer.Typer) -> None:
 
 @device.command("list")
 def list_devices(
-    seconds: Annotated[float, typer.Option(min=0.1, max=120, help="How long to listen.")] = 4.0,
+    seconds: Annotated[
+        float, typer.Option(min=0.1, max=120, metavar="SECONDS", help="How long to listen.")
+    ] = 4.0,
     radio: Radio = None,
     as_json: Json = False,
 ) -> None:
@@ -54,7 +56,10 @@ def list_devices(
 @device.command("info")
 @takes_devices
 def info(as_json: Json = False) -> None:
-    """Show what the device is: hardware, bootloader, runtime, whether it is in recovery."""
+    """Show what the device is: hardware, bootloader, runtime, mode.
+
+    The mode is app, or recovery: then the bootloader alone runs.
+    """
 
     async def work(link: Link) -> dict[str, Any]:
         answer = await link.info()
@@ -71,7 +76,7 @@ def info(as_json: Json = False) -> None:
 @device.command("images")
 @takes_devices
 def images(as_json: Json = False) -> None:
-    """Draw the slots: what they hold, what runs, and what the next boot does."""
+    """Draw the slots: what they hold, what runs, what boots next."""
 
     async def work(link: Link) -> list[dict[str, Any]]:
         return _image_list(await link.images())
@@ -83,7 +88,7 @@ def images(as_json: Json = False) -> None:
 @device.command("trust")
 @takes_devices
 def trust(as_json: Json = False) -> None:
-    """Show what the device trusts, and what it asks of images at least."""
+    """Show whom the device trusts, and what it asks of images."""
 
     async def work(link: Link) -> dict[str, Any]:
         answer = (await link.trust()).model_dump(exclude={"header", "version", "sequence", "smp_data"})
@@ -101,7 +106,7 @@ def deliver(
     ],
     as_json: Json = False,
 ) -> None:
-    """Deliver the statements of a chain to the device, without an image."""
+    """Deliver the statements of a chain, without an image."""
     from ophion.keys.chain import load_chain
 
     data = load_chain(chain).data
@@ -117,7 +122,10 @@ def deliver(
 @device.command("logs")
 @takes_devices
 def logs(as_json: Json = False) -> None:
-    """Show what happened to updates on the device, with its reasons, oldest first."""
+    """Show what happened to updates on the device, and why.
+
+    The oldest comes first.
+    """
 
     async def work(link: Link) -> list[dict[str, Any]]:
         return [entry.model_dump() for entry in await link.log()]
@@ -131,7 +139,10 @@ def logs(as_json: Json = False) -> None:
 @device.command("counters")
 @takes_devices
 def counters(as_json: Json = False) -> None:
-    """Show what the device counts: events for ever, the rest since its last reset."""
+    """Show what the device counts.
+
+    Events for ever, the rest since its last reset.
+    """
 
     async def work(link: Link) -> dict[str, dict[str, int]]:
         return await link.counters()
@@ -198,7 +209,10 @@ def reset(as_json: Json = False) -> None:
 @device.command("recover")
 @takes_devices
 def recover(as_json: Json = False) -> None:
-    """Restart the device into its recovery, where it takes updates without the application."""
+    """Restart the device into its recovery.
+
+    There it takes updates without the application.
+    """
     _restart(lambda link: link.recover(), "restarts into its recovery", as_json)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ophion.keys.chain import Chain
 
 Port = Annotated[str, typer.Option("--port", "-p", metavar="PORT", help="Serial port of the board.")]
-Baud = Annotated[int, typer.Option(min=9600, help="Speed of the serial port.")]
+Baud = Annotated[int, typer.Option(min=9600, metavar="BAUD", help="Speed of the serial port.")]
 RecordFolder = Annotated[
     Path | None,
     typer.Option("--record", metavar="DIR", help="What the board was before (default: ophion-MAC)."),
@@ -64,7 +64,7 @@ def install(
     app: FirstImage = None,
     key: Keys = None,
     roots: Roots = None,
-    name: Annotated[str, typer.Option(help="Name of the device in the air.")] = "ophion",
+    name: Annotated[str, typer.Option(metavar="NAME", help="Name of the device in the air.")] = "ophion",
     layout: Annotated[
         Path | None, typer.Option(metavar="TOML", help="Update policy and flash map, instead of our own.")
     ] = None,
@@ -83,7 +83,7 @@ def install(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Put Ophion on MicroPython's own build: into a firmware file, or onto the board on a port.
+    """Put Ophion on MicroPython's own build, on a board or in a file.
 
     The partition table changes, the user's files move, bootloader and application come in. What this does not
     protect is printed.
@@ -113,7 +113,7 @@ def uninstall(
     baud: Baud = 460800,
     as_json: Json = False,
 ) -> None:
-    """Give a board back: its whole flash as it was before the installation, byte for byte.
+    """Give a board back: its flash as before `ophion install`.
 
     Files of the user that are new or changed since are kept in DIR/files.
     """
@@ -148,14 +148,19 @@ def uninstall(
 def flash(
     firmware: Annotated[Path, typer.Argument(metavar="FIRMWARE", help="firmware.bin of a board build.")],
     port: Port,
-    board: Annotated[str, typer.Option(help="The board that it was built for, or a layout.toml.")],
+    board: Annotated[
+        str, typer.Option(metavar="BOARD", help="The board that it was built for, or a layout.toml.")
+    ],
     app: FirstImage = None,
     key: Keys = None,
     roots: Roots = None,
     baud: Baud = 460800,
     as_json: Json = False,
 ) -> None:
-    """Write a board build to the board on a port, and read it back. NVS and the user's files stay."""
+    """Write a board build to the board on a port, and read it back.
+
+    NVS and the user's files stay.
+    """
     from ophion.build.boards import board_layout
     from ophion.build.layout import load_layout
     from ophion.files import read_file

@@ -74,7 +74,9 @@ def passphrase_source(file: Path | None) -> Callable[[], bytes]:
 
 @keys.command("new")
 def new(
-    path: Annotated[Path, typer.Argument(help="The private key; the public one gets suffix .pub.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="The private key; the public one gets suffix .pub.")
+    ],
     kind: Annotated[
         str,
         typer.Option(
@@ -88,7 +90,7 @@ def new(
     force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Make a key pair: PATH (secret, mode 0600) and the public half beside it."""
+    """Make a key pair: PATH (secret), and its public half beside it."""
     from ophion.keys import generate, generate_recipient, parse_algorithm, public_path_of
 
     algorithm = None if kind == _DECRYPTS else parse_algorithm(kind)
@@ -110,7 +112,10 @@ def new(
 
 @keys.command("show")
 def show_key(key: KeyArgument, passphrase_file: PassphraseFile = None, as_json: Json = False) -> None:
-    """Show the public half of a key and the hash by which images name it."""
+    """Show the public half of a key, and its hash.
+
+    By that hash images name the key that signed them.
+    """
     value = _facts(_open(key, passphrase_file))
     lines = [f"{name:<9}{value[name]}" for name in ("type", "public", "keyhash", "spki")]
     if value["sample"]:
@@ -135,7 +140,7 @@ def export_public(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write the public half of a key: for devices, and for whoever verifies."""
+    """Write the public half of a key, for devices and verifiers."""
     from ophion.files import write_file
 
     if form not in _FORMS:

@@ -67,7 +67,10 @@ def plan(
     passphrase_file: PassphraseFile = None,
     as_json: Json = False,
 ) -> None:
-    """Show what would be burned, in order; without --port or --virtual into a new chip."""
+    """Show what would be burned, in order.
+
+    Without --port or --virtual: into a new chip.
+    """
     from ophion.provision import begin, blank, steps
 
     layout, publics = _layout(board), _publics(boot_key, passphrase_file)
@@ -118,7 +121,10 @@ def apply(
     passphrase_file: PassphraseFile = None,
     as_json: Json = False,
 ) -> None:
-    """Burn what is left to burn, and say what to do next. Call it again after an interruption."""
+    """Burn what is left to burn, and say what to do next.
+
+    Call it again after an interruption.
+    """
     from ophion.provision import Job, begin, steps
 
     if yes != irreversible:
@@ -156,7 +162,10 @@ def check(
     passphrase_file: PassphraseFile = None,
     as_json: Json = False,
 ) -> None:
-    """Compare a chip with its table, row by row; exit code 7 when something is missing."""
+    """Compare a chip with its table, row by row.
+
+    Exit code 7 when something is missing.
+    """
     from ophion.provision import check as compare
     from ophion.provision import load
 

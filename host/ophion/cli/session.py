@@ -9,6 +9,8 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from ophion.cli.complete import radios
+
 T = TypeVar("T")
 Radio = Annotated[
     str | None,
@@ -16,6 +18,7 @@ Radio = Annotated[
         "--radio",
         envvar="OPHION_RADIO",
         metavar="RADIO",
+        autocompletion=radios,
         help="Radio to use: os (default), sim, sim:DIR or bumble:TRANSPORT.",
     ),
 ]

@@ -65,7 +65,10 @@ CutAt = Annotated[
     typer.Option("--cut-at-op", min=1, metavar="N", help="Power fails in flash operation N; this ends."),
 ]
 BoardName = Annotated[
-    str, typer.Option(autocompletion=board_names, help="New device: a board that comes with ophion.")
+    str,
+    typer.Option(
+        metavar="BOARD", autocompletion=board_names, help="New device: a board that comes with ophion."
+    ),
 ]
 Udp = Annotated[
     str, typer.Option("--udp", metavar="HOST:PORT", help="New device: take updates over UDP there, too.")
@@ -105,7 +108,7 @@ def sim(
     passkey: DevicePasskey = None,
     layout: LayoutFile = None,
     board: BoardName = "sim",
-    name: Annotated[str, typer.Option(help="New device: name in the air.")] = "ophion-sim",
+    name: Annotated[str, typer.Option(metavar="NAME", help="New device: name in the air.")] = "ophion-sim",
     udp: Udp = "",
     serial: SerialFraming = "",
     flash: FlashFile = None,
@@ -113,7 +116,9 @@ def sim(
     micropython: OtherMicroPython = None,
     as_json: Json = False,
 ) -> None:
-    """Run a simulated device until Ctrl-C: real MicroPython, a flash file, a Bluetooth radio.
+    """Run a simulated device until Ctrl-C.
+
+    It is real MicroPython with a flash file and a Bluetooth radio.
 
     A folder without a device gets a new one, for which --image and --key (or --roots) are needed, or --flash.
     """
@@ -124,11 +129,16 @@ def sim(
     policy = _access(access, operator or [], passkey)
     given = image or golden or key or roots or enc_key or layout or policy or udp or serial
     if not fresh and (given or flash):
-        raise UsageError(f"{folder} holds a device already", "add --new to replace it")
+        raise UsageError(
+            f"{folder} holds a device already",
+            f"`ophion sim {folder}` alone switches it on; --new replaces it by a new one",
+        )
     if flash and given:
         raise UsageError("--flash is a whole device: --name goes with it, other options do not")
     if fresh and not key and not roots and not flash:
-        raise UsageError("a new device needs a key to trust", "ophion sim --image IMAGE --key KEY.pub")
+        raise UsageError(
+            "a new device needs a key to trust", f"ophion sim {folder} --image IMAGE --key KEY.pub"
+        )
     goods = _goods(image, golden, key or [], roots, enc_key or [])
     goods.update(name=name, access=policy, udp=udp, serial=serial)
 
@@ -180,15 +190,18 @@ def runtime(
     version: Annotated[str, typer.Option("--version", metavar="X.Y.Z", help="Version of the runtime.")],
     key: Annotated[list[Path], typer.Option("--key", "-k", metavar="PUB", help="Key that it trusts.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Where to write it.")],
-    board: Annotated[str, typer.Option(help="A simulated board with app partitions.")] = "sim-runtime",
+    board: Annotated[
+        str, typer.Option(metavar="BOARD", help="A simulated board with app partitions.")
+    ] = "sim-runtime",
     layout: Annotated[
         Path | None, typer.Option(metavar="TOML", help="Its flash map, instead of --board.")
     ] = None,
-    name: Annotated[str, typer.Option(help="Name of the device in the air.")] = "ophion-sim",
+    name: Annotated[str, typer.Option(metavar="NAME", help="Name of the device in the air.")] = "ophion-sim",
     as_json: Json = False,
 ) -> None:
-    """Make the runtime of a simulated board: bootloader and frozen files, as an image to sign and push.
+    """Make the runtime of a simulated board, to sign and push.
 
+    Bootloader and frozen files, as one payload.
     For a chip this is the micropython.bin of its board build.
     """
     from ophion.build.boards import board_layout
@@ -257,8 +270,8 @@ def _announce(name: str, transport: str, folder: Path, as_json: bool) -> None:
     if as_json:
         print_json({"event": "running", "name": name, "transport": transport, "radio": radio})
         return
-    typer.echo(f"{name} runs; in another terminal: ophion push IMAGE --ble {name} --radio {radio}")
-    typer.echo("Ctrl-C switches it off\n")
+    typer.echo(f"{name} runs, Ctrl-C switches it off; in another terminal:")
+    typer.echo(f"  ophion push IMAGE --sim {folder}\n")
 
 
 async def _follow(device: Simulator, as_json: bool) -> None:

@@ -15,6 +15,7 @@ from ophion_boot.core.trust import Trust
 from ophion_boot.core.trust_rules import Device
 from ophion_boot.core.verify import Verifier, VerifyError
 from ophion_boot.fmt import FormatError
+from ophion_boot.fmt.delta import MAGIC as DELTA_MAGIC
 from ophion_boot.fmt.image import Header, signature_tlvs
 from ophion_boot.fmt.wrapped import wrapped_keys
 
@@ -23,6 +24,7 @@ from ophion.files import read_file
 from ophion.keys.public import PublicKey
 from ophion.package.aes import Aes
 from ophion.package.memory import SECTOR_BYTES, MemoryFlash
+from ophion.package.romfs import MAGIC as ROMFS_MAGIC
 from ophion.package.romfs import RomFile, is_romfs, list_romfs
 
 _INFO_BYTES = 4
@@ -32,6 +34,14 @@ _APP_IMAGE_MAGIC = b"\xe9"
 APP: int = depend.APP
 RUNTIME: int = depend.RUNTIME
 """Image numbers."""
+
+_PAYLOAD = "a payload, not signed yet"
+_OTHERS = (
+    (ROMFS_MAGIC, _PAYLOAD, "`ophion sign` makes an image of it"),
+    (_APP_IMAGE_MAGIC, _PAYLOAD + " (an ESP-IDF application)", "`ophion sign` makes an image of it"),
+    (DELTA_MAGIC, "a delta", "name the new image, and the old one with --base: `ophion push NEW --base OLD`"),
+    (b"-----BEGIN ", "a key or a certificate", "name the image; keys go with --key"),
+)
 
 TLV_NAMES = {
     0x01: "KEYHASH",
@@ -205,7 +215,7 @@ def parse_image(data: bytes, where: str = "image") -> ImageFile:
             raise FormatError(f"truncated: {len(data)} bytes, the header promises at least {needed}")
         layout = Verifier([], bytearray(SECTOR_BYTES)).read_layout(MemoryFlash(data).area(), len(data))
     except (FormatError, VerifyError) as error:
-        raise ImageError(f"{where}: {error}") from None
+        raise _no_image(data, where, str(error)) from None
     header, total, protected, entries, block = layout
     tlvs: list[Tlv] = []
     at = header.hdr_size + header.img_size + _INFO_BYTES
@@ -227,6 +237,14 @@ def parse_image(data: bytes, where: str = "image") -> ImageFile:
         version_text=header.version_text(),
         tlvs=tuple(tlvs),
     )
+
+
+def _no_image(data: bytes, where: str, reason: str) -> ImageError:
+    """The error for `data`: what it is, if it is another file of ours, else `reason`."""
+    for beginning, what, hint in _OTHERS:
+        if data.startswith(beginning):
+            return ImageError(f"{where} is no signed image: it is {what}", hint)
+    return ImageError(f"{where}: {reason}")
 
 
 def verify_image(

@@ -29,7 +29,7 @@ from smpclient.transport import SMPTransportDisconnected
 from smpclient.transport.ble import SMPBLETransportDeviceNotFound, SMPBLETransportNotSMPServer
 
 from ophion.errors import DeviceNotFound, LinkLost, OphionError, RefusedError
-from ophion.ports import PORT_ERRORS
+from ophion.ports import PORT_ERRORS, no_port
 from ophion.push.access import OPERATOR, WIRES, Access, show_token
 from ophion.push.group64 import GROUP as OPHION_GROUP
 from ophion.push.group64 import (
@@ -327,6 +327,9 @@ class Link:
 
 def not_found(device: str) -> DeviceNotFound:
     """The error for a device that nobody saw."""
+    kind, _, place = device.partition(":")
+    if kind in ("serial", "raw"):
+        return no_port(device, place)
     if device.startswith(WIRES):
         return DeviceNotFound(f"nothing answers at {device}", "is it switched on, and is this its place?")
     return DeviceNotFound(f"no device named {device} is in range", "see `ophion device list`")
@@ -359,4 +362,4 @@ def converted(device: str, action: str) -> Iterator[None]:
 
 
 _LOST: tuple[type[Exception], ...] = (BleakError, EOFError, *PORT_ERRORS)
-_RADIO_HINT = "check the adapter, or use a simulated radio with --radio sim"
+_RADIO_HINT = "check the adapter, or name a simulated device with --sim DIR"
