@@ -4,10 +4,10 @@ import os
 
 import pytest
 import serial
-from ophion.errors import LinkLost, OphionError
-from ophion.ports import PORT_ERRORS
+from ophion.errors import DeviceNotFound, LinkLost, OphionError
+from ophion.ports import PORT_ERRORS, no_port
 from ophion.provision.efuse import quiet
-from ophion.push.link import converted
+from ophion.push.link import converted, not_found
 
 
 @pytest.fixture
@@ -32,3 +32,13 @@ def test_a_port_that_went_away_is_told_by_whoever_uses_it(pulled, what):
         act()
     with pytest.raises(OphionError, match="reading eFuses: "), quiet("reading eFuses"):
         act()
+
+
+def test_a_port_without_an_answer_says_why(tmp_path):
+    assert isinstance(not_found("serial:/dev/ttyNONE"), DeviceNotFound)
+    assert "there is no port /dev/ttyNONE" in str(not_found("serial:/dev/ttyNONE"))
+    assert "there is no port /dev/ttyNONE" in str(not_found("raw:/dev/ttyNONE"))
+    port = tmp_path / "port"
+    port.touch()
+    assert str(no_port("serial:x", str(port))) == "nothing answers at serial:x"
+    assert "is it switched on" in not_found("udp:127.0.0.1:9").hint

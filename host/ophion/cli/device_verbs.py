@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 @device.command("list")
 def list_devices(
     seconds: Annotated[
-        float, typer.Option(min=0.1, max=120, metavar="SECONDS", help="How long to listen.")
+        float, typer.Option("--seconds", min=0.1, max=120, metavar="SECONDS", help="How long to listen.")
     ] = 4.0,
     radio: Radio = None,
     as_json: Json = False,

@@ -38,7 +38,7 @@ def register(app: typer.Typer) -> None:
 def new_application(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder.")],
     name: Annotated[
-        str, typer.Option(metavar="NAME", help="Name of the application (default: the folder's).")
+        str, typer.Option("--name", metavar="NAME", help="Name of the application (default: the folder's).")
     ] = "",
     as_json: Json = False,
 ) -> None:

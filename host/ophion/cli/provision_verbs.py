@@ -102,7 +102,7 @@ def apply(
     quiet_rom: Quiet = False,
     device_id: Annotated[str, typer.Option(metavar="ID", help="The device's id (default: its MAC).")] = "",
     name: Annotated[
-        str, typer.Option(metavar="NAME", help="What the device advertises (default: its board's).")
+        str, typer.Option("--name", metavar="NAME", help="What the device advertises (default: its board's).")
     ] = "",
     device_key: Annotated[
         str, typer.Option(metavar="TYPE", help="Give it a key for encrypted images: x25519 or ecdsa-p256.")

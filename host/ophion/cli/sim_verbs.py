@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ophion.cli.complete import board_names
+from ophion.cli.here import made_file
 from ophion.cli.output import Json, print_json, show
 from ophion.errors import UsageError
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from ophion.sim import Cut, Simulator
 
 FirstImage = Annotated[
-    Path | None, typer.Option("--image", metavar="IMAGE", help="New device: image in its primary slot.")
+    Path | None,
+    typer.Option("--image", metavar="IMAGE", help="New device: image in its primary slot, or its folder."),
 ]
 GoldenImage = Annotated[
     Path | None,
@@ -67,7 +69,10 @@ CutAt = Annotated[
 BoardName = Annotated[
     str,
     typer.Option(
-        metavar="BOARD", autocompletion=board_names, help="New device: a board that comes with ophion."
+        "--board",
+        metavar="BOARD",
+        autocompletion=board_names,
+        help="New device: a board that comes with ophion.",
     ),
 ]
 Udp = Annotated[
@@ -108,7 +113,9 @@ def sim(
     passkey: DevicePasskey = None,
     layout: LayoutFile = None,
     board: BoardName = "sim",
-    name: Annotated[str, typer.Option(metavar="NAME", help="New device: name in the air.")] = "ophion-sim",
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="New device: name in the air.")
+    ] = "ophion-sim",
     udp: Udp = "",
     serial: SerialFraming = "",
     flash: FlashFile = None,
@@ -170,7 +177,7 @@ def _goods(
     return {
         "keys": [public.mcuboot for public in _trusted(key)],
         "enc_keys": [load_device_key(path).entry for path in enc_key],
-        "image": load_image(image).image if image else None,
+        "image": load_image(made_file(image, "bin")).image if image else None,
         "golden": load_image(golden).image if golden else None,
         "roots": root_set.data if root_set else b"",
     }
@@ -191,12 +198,14 @@ def runtime(
     key: Annotated[list[Path], typer.Option("--key", "-k", metavar="PUB", help="Key that it trusts.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Where to write it.")],
     board: Annotated[
-        str, typer.Option(metavar="BOARD", help="A simulated board with app partitions.")
+        str, typer.Option("--board", metavar="BOARD", help="A simulated board with app partitions.")
     ] = "sim-runtime",
     layout: Annotated[
         Path | None, typer.Option(metavar="TOML", help="Its flash map, instead of --board.")
     ] = None,
-    name: Annotated[str, typer.Option(metavar="NAME", help="Name of the device in the air.")] = "ophion-sim",
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="Name of the device in the air.")
+    ] = "ophion-sim",
     as_json: Json = False,
 ) -> None:
     """Make the runtime of a simulated board, to sign and push.
