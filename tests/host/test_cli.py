@@ -85,6 +85,10 @@ ERRORS = [
     (["device", "info"], 2, "no device is named"),
     (["device", "settings", "name"], 2, "no value for name"),
     (["device", "info", "--udp", "127.0.0.1:9", "--timeout", "0.2"], 4, "nothing answers at udp:127.0.0.1:9"),
+    (["device", "info", "--serial", "/dev/x/y", "--timeout", "0.2"], 4, "there is no serial port /dev/x/y"),
+    (["device", "info", "--udp", "a:1", "--udp", "b:2"], 2, "2 devices are named"),
+    (["device", "settings", "access", "open", "--udp", "a:1"], 2, "no setting is called 'access'"),
+    (["device", "settings", "period_s", "soon", "--udp", "a:1"], 2, "'soon' is not a number of seconds"),
     (["device", "info", "--sim", "nowhere"], 2, "no simulator runs in nowhere"),
     (["push", "x.bin", "--key", "k", "--ble", "x"], 2, "only files"),
     (["push", ".", "--ble", "x"], 3, "has no ophion.toml"),
@@ -155,7 +159,7 @@ def test_an_image_of_the_same_version_is_not_replaced_and_the_hint_says_what_to_
 @pytest.mark.parametrize(
     ("name", "what", "hint"),
     [
-        ("a.romfs", "a payload, not signed yet", "`ophion sign`"),
+        ("a.romfs", "a payload, and nobody has signed it", "`ophion sign`"),
         ("a.delta", "a delta", "--base"),
         ("key.pem", "a key or a certificate", "--key"),
     ],

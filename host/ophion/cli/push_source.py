@@ -77,4 +77,4 @@ def _signer(folder: Path, key: str | None, passphrase_file: Path | None) -> Sign
             f"{folder} is a folder: it would be built and signed, and no key is named",
             "add --key KEY, or a key under [sign] in its ophion.toml; or push the image that you signed",
         )
-    return open_signer(name, passphrase_source(passphrase_file))
+    return open_signer(name, passphrase_source(passphrase_file, name))

@@ -125,9 +125,10 @@ def sim(
 ) -> None:
     """Run a simulated device until Ctrl-C.
 
-    It is real MicroPython with a flash file and a Bluetooth radio.
+    Real MicroPython, a flash file, a Bluetooth radio.
 
-    A folder without a device gets a new one, for which --image and --key (or --roots) are needed, or --flash.
+    A folder without a device gets a new one, for which --image and --key (or --roots) are needed, or
+    --flash.
     """
     from ophion.build.boards import board_layout
     from ophion.sim import Cut, Simulator
@@ -208,10 +209,10 @@ def runtime(
     ] = "ophion-sim",
     as_json: Json = False,
 ) -> None:
-    """Make the runtime of a simulated board, to sign and push.
+    """Make the runtime of a simulated board.
 
-    Bootloader and frozen files, as one payload.
-    For a chip this is the micropython.bin of its board build.
+    Bootloader and frozen files, as an image to sign and push. For a chip this is the micropython.bin of
+    its board build.
     """
     from ophion.build.boards import board_layout
     from ophion.build.layout import load_layout
@@ -279,8 +280,8 @@ def _announce(name: str, transport: str, folder: Path, as_json: bool) -> None:
     if as_json:
         print_json({"event": "running", "name": name, "transport": transport, "radio": radio})
         return
-    typer.echo(f"{name} runs, Ctrl-C switches it off; in another terminal:")
-    typer.echo(f"  ophion push IMAGE --sim {folder}\n")
+    typer.echo(f"the device in {folder} runs; in another terminal: ophion push IMAGE --sim {folder}")
+    typer.echo("Ctrl-C switches it off\n")
 
 
 async def _follow(device: Simulator, as_json: bool) -> None:

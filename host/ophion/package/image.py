@@ -16,7 +16,7 @@ from ophion_boot.core.trust_rules import Device
 from ophion_boot.core.verify import Verifier, VerifyError
 from ophion_boot.fmt import FormatError
 from ophion_boot.fmt.delta import MAGIC as DELTA_MAGIC
-from ophion_boot.fmt.image import Header, signature_tlvs
+from ophion_boot.fmt.image import Header, signature_tlvs, wrapped_tlv
 from ophion_boot.fmt.wrapped import wrapped_keys
 
 from ophion.errors import ImageError, VerificationFailed
@@ -35,10 +35,14 @@ APP: int = depend.APP
 RUNTIME: int = depend.RUNTIME
 """Image numbers."""
 
-_PAYLOAD = "a payload, not signed yet"
+_PAYLOAD = "a payload, and nobody has signed it"
 _OTHERS = (
     (ROMFS_MAGIC, _PAYLOAD, "`ophion sign` makes an image of it"),
-    (_APP_IMAGE_MAGIC, _PAYLOAD + " (an ESP-IDF application)", "`ophion sign` makes an image of it"),
+    (
+        _APP_IMAGE_MAGIC,
+        "an ESP-IDF application, and nobody has signed it",
+        "`ophion sign` makes an image of it",
+    ),
     (DELTA_MAGIC, "a delta", "name the new image, and the old one with --base: `ophion push NEW --base OLD`"),
     (b"-----BEGIN ", "a key or a certificate", "name the image; keys go with --key"),
 )
@@ -151,7 +155,7 @@ class ImageFile:
 
     def unsigned_reason(self) -> str:
         """Why no device could take this image, whatever its key; "" when nothing is missing."""
-        at = self.header_size + self.payload_size + self.protected_size
+        at = self.signed_size
         area = self.data[at : self.size]
         own = [tlv for tlv in self.tlvs if not tlv.protected]
         try:
@@ -164,12 +168,26 @@ class ImageFile:
 
     def wrapped(self) -> list[tuple[bytes, int, bytes]]:
         """The wrapped keys [(key id, TLV type, blob)]: one without an id, or several. Raises ImageError."""
-        at = self.header_size + self.payload_size + self.protected_size
+        at = self.signed_size
         entries = [(tlv.kind, tlv.offset - at, len(tlv.value)) for tlv in self.tlvs if not tlv.protected]
         try:
             return list(wrapped_keys(self._header(), entries, self.data[at : self.size]))
         except FormatError as error:
             raise ImageError(str(error)) from None
+
+    def wrapped_tlv(self) -> Tlv | None:
+        """The TLV with the wrapped keys of an encrypted image. Raises ImageError."""
+        own = [tlv for tlv in self.tlvs if not tlv.protected]
+        try:
+            found = wrapped_tlv(self._header(), [(tlv.kind, tlv.offset, len(tlv.value)) for tlv in own])
+        except FormatError as error:
+            raise ImageError(str(error)) from None
+        return next((tlv for tlv in own if found and tlv.kind == found[0]), None)
+
+    @property
+    def signed_size(self) -> int:
+        """Bytes that the digest covers: header, payload and protected TLVs."""
+        return self.header_size + self.payload_size + self.protected_size
 
     def _header(self) -> Header:
         return Header(self.data)
@@ -243,7 +261,7 @@ def _no_image(data: bytes, where: str, reason: str) -> ImageError:
     """The error for `data`: what it is, if it is another file of ours, else `reason`."""
     for beginning, what, hint in _OTHERS:
         if data.startswith(beginning):
-            return ImageError(f"{where} is no signed image: it is {what}", hint)
+            return ImageError(f"{where} is not an image, it is {what}", hint)
     return ImageError(f"{where}: {reason}")
 
 
