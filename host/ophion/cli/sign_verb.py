@@ -250,7 +250,7 @@ class _Work:
         if bill:
             value["sbom"] = str(bill_path(target))
             write_file(bill_path(target), bill)
-        return value, f"{target}  {len(image)} bytes, version {self._version}, hash {digest.hex()[:16]}..."
+        return value, f"{target}  {len(image)} bytes, version {self._version}, hash {digest.hex()[:12]}..."
 
     def _sbom(self, image: bytes, facts: dict[str, str]) -> bytes:
         """The bill of materials of the image, b"" for a payload without manifest."""

@@ -35,14 +35,10 @@ APP: int = depend.APP
 RUNTIME: int = depend.RUNTIME
 """Image numbers."""
 
-_PAYLOAD = "a payload, and nobody has signed it"
+_TO_SIGN = "`ophion sign` makes an image of it"
 _OTHERS = (
-    (ROMFS_MAGIC, _PAYLOAD, "`ophion sign` makes an image of it"),
-    (
-        _APP_IMAGE_MAGIC,
-        "an ESP-IDF application, and nobody has signed it",
-        "`ophion sign` makes an image of it",
-    ),
+    (ROMFS_MAGIC, "a payload, and nobody has signed it", _TO_SIGN),
+    (_APP_IMAGE_MAGIC, "an ESP-IDF application, and nobody has signed it", _TO_SIGN),
     (DELTA_MAGIC, "a delta", "name the new image, and the old one with --base: `ophion push NEW --base OLD`"),
     (b"-----BEGIN ", "a key or a certificate", "name the image; keys go with --key"),
 )
