@@ -102,6 +102,10 @@ def _patching(device, upload: Upload, strategy, number: int, progress: Progress)
     if device.layout["delta"]:
         from ophion_boot.core.patching import Patching
 
+        if device.layout["encryption"]:
+            from ophion_boot.core.sealed_patching import SealedPatching
+
+            return SealedPatching(upload, strategy, device.verifier, number, progress, device.log)
         return Patching(upload, strategy, device.verifier, number, progress, device.log)
     return upload
 
@@ -210,6 +214,10 @@ class _Service:
             from ophion_boot.core.patching import bases
 
             found[_DELTA_BASE] = lambda: bases(self._images.components)
+            if self._device.layout["encryption"]:
+                from ophion_boot.core.sealed_patching import bases as sealed_bases
+
+                found[_DELTA_BASE] = lambda: sealed_bases(self._images.components)
         return found
 
     def _chosen(self) -> dict:

@@ -1,4 +1,4 @@
-"""What a serial port raises when its cable is pulled.
+"""Serial ports: which there are, and what one raises when its cable is pulled.
 
 pyserial's exceptions are OSErrors; on POSIX it lets `termios.error` through, which is none.
 """
@@ -13,3 +13,10 @@ except ImportError:  # Windows has no termios
     PORT_ERRORS = (OSError,)
 else:
     PORT_ERRORS = (OSError, _termios_error)
+
+
+def ports() -> list[str]:
+    """The serial ports that something is plugged into: those on USB."""
+    from serial.tools.list_ports import comports
+
+    return sorted(port.device for port in comports() if port.vid is not None)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from ophion.build import new_app
+from ophion.build.boards import board_layout
+from ophion.build.layout import load_layout
 from ophion.cli.app import run as ophion
 from ophion.errors import RefusedError
 from ophion.keys import generate
@@ -184,7 +186,9 @@ async def test_a_trial_is_ended_by_a_rollback(bench, cli):
         assert code == 1 and "not confirmed within 2 s" in err
         code, out, _ = await cli("device", "images", *sim)
         assert code == 0 and "| slot 0  1.1.0        active, on trial" in out
-        assert "next boot: 1.1.0, as long as its trial lasts" in out
+        assert "runs now:  1.1.0\nnext boot: 1.1.0, as long as its trial lasts" in out
+        room = load_layout(board_layout("sim")).max_image_size
+        assert f" {len(new.image)} of {room} bytes, " in out and f"takes {room} bytes" in out
         code, out, err = await cli("device", "rollback", *sim, "--json")
         assert code == 0, out + err
         events = [json.loads(line) for line in out.splitlines()]

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,11 +11,12 @@ import pytest
 from esp_idf_defs import partitions as idf
 from mp_image_tool_esp32.partition_table import PartitionTable
 from ophion.build.boarddir import board_files
-from ophion.build.boards import board_layout
+from ophion.build.boards import board_layout, new_board
 from ophion.build.device_module import device_module
 from ophion.build.frozen import frozen_files
 from ophion.build.layout import LayoutError, load_layout
 from ophion.build.partitions import binary, csv, partitions, picture
+from ophion.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
 BOARDS = sorted(
@@ -35,6 +37,28 @@ def test_the_boards_there_are():
     assert chips == {"esp32", "esp32s3", "esp32c3", "esp32c6"} and "template" in BOARDS
     sizes = {layout_of(board).flash_size >> 20 for board in BOARDS}
     assert sizes == {4, 8, 16}
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_a_board_of_ones_own_begins_as_a_copy(board, tmp_path):
+    """Of the same flash and policy, under a name and a hardware id of its own, with the checklist."""
+    written = new_board(tmp_path / "porch lamp", board)
+    assert sorted(path.name for path in written) == ["board.md", "layout.toml"]
+    assert load_layout(written[0]) == replace(layout_of(board), name="porch-lamp", hw="porch-lamp")
+    with pytest.raises(UsageError, match="not an empty folder"):
+        new_board(tmp_path / "porch lamp", board)
+
+
+def test_a_folder_that_is_named_in_place_of_its_layout_is_found(tmp_path, cli):
+    assert cli("new", "board", tmp_path / "porch").code == 0
+    shown = cli("board", "show", tmp_path / "porch")
+    assert (
+        shown.code == 2 and f"hint: for the one in this folder name {tmp_path}/porch/layout.toml" in shown.err
+    )
+    missing = cli("board", "show", tmp_path / "gone" / "layout.toml")
+    assert missing.code == 3 and f"error: layout not found: {tmp_path}/gone/layout.toml\n" in missing.err
+    assert cli("new", "board", tmp_path / "other", "--like", "porch").code == 2
+    assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.parametrize("board", BOARDS)
@@ -294,7 +318,7 @@ def test_the_command_writes_a_board_definition(tmp_path):
     assert run("keys", "new", tmp_path / "key.pem")[0] == 0
     words = ("board", "files", "esp32c6", "--out", tmp_path / "out")
     code, said = run(*words, "--key", tmp_path / "key.pub")
-    assert code == 0 and "next: make BOARD_DIR=" in said
+    assert code == 0 and f"make BOARD_DIR={tmp_path}/out\n" in said
     layout = layout_of("esp32c6")
     assert (tmp_path / "out" / "partitions.csv").read_text() == csv(layout)
     assert (tmp_path / "out" / "partition-table.bin").read_bytes() == binary(layout)

@@ -87,10 +87,9 @@ def test_a_board_gets_ophion_and_is_given_back(rom, desk, chip):
     assert code == 0, said
     record = desk.folder / f"ophion-{NAMES[chip]}"
     flash = there.flash.data
-    assert (
-        f"it was: {record.name}" in said
-        and "moved to the partition user: lib/sensor.py, main.py, notes" in said
-    )
+    assert f"keep the folder {record.name}: " in said
+    assert "moved to the partition user: lib/sensor.py, main.py, notes" in said
+    assert said.endswith("next: ophion push IMAGE --ble ophion\n")
     assert "main.py and boot.py of the user's do not run any more" in said and "does not protect" in said
     assert {k: v for k, v in read_image(partition(flash, "user"), "").items() if k[-1] != "/"} == USERS
     assert {"boot.py", "main.py"} <= set(read_image(partition(flash, "vfs"), ""))
@@ -100,6 +99,9 @@ def test_a_board_gets_ophion_and_is_given_back(rom, desk, chip):
     assert json.loads((record / "record.json").read_text())["state"] == "installed"
     code, said = desk.install(there.port)
     assert code == 2 and "says that Ophion is on this board" in said
+    code, said = desk.install(there.port, "--record", "another")
+    assert code == 2 and "this board has Ophion on it already" in said
+    assert not (desk.folder / "another").exists(), "a copy of an installed board is no way back"
     code, said = desk.run("uninstall", "--port", there.port, "--record", record)
     assert code == 0 and bytes(flash) == before, said
     code, said = desk.install(there.port)

@@ -10,6 +10,9 @@ from ophion.keys import generate, load_public, open_signer
 from ophion.keys.chain import INTERMEDIATE, SIGNING, Chain, KeyLimits, key_statement, load_chain
 from ophion.package import load_image, parse_image, verify_image
 from ophion.package.memory import MemoryFlash
+from ophion.sign import SignOptions, sign
+from ophion.sign.claims import claim_tlvs
+from ophion.versions import parse_version
 from ophion_boot.core.keys import check_signature
 from ophion_boot.core.trust import Trust
 from ophion_boot.core.verify import Verifier
@@ -201,16 +204,27 @@ def test_revocations(desk):
     under = ("--under", "inter.chain", "--by", "inter.pem", "-o", "own.chain")
     desk.ok("keys", "revoke", "sign.pub", *under)
     desk.ok("keys", "chain", "join", "own.chain", "sign.chain", "-o", "joined.chain")
-    assert desk.sign("joined.chain").code == 0
-    assert "the signing key is revoked" in verdict(desk)
+    refused = desk.sign("joined.chain")
+    assert refused.code == 2 and "the chain itself revokes its signing key" in refused.err
+    assert not desk.path("x.bin").exists()
+    options = SignOptions(custom_tlvs=claim_tlvs(desk.path("joined.chain").read_bytes()))
+    signer = open_signer(str(desk.path("sign.pem")))
+    desk.path("x.bin").write_bytes(sign(b"payload", parse_version("1.2.3"), signer, options))
+    assert "the signing key is revoked" in verdict(desk), "as a device sees one that was made elsewhere"
 
 
 def test_show_says_what_a_person_wants_to_know(desk):
     desk.whole()
     shown = desk.ok("keys", "chain", "show", "sign.chain").out
-    assert "intermediate key statement, version 1" in shown and "counter_max 4294967295" in shown
+    assert "intermediate key statement, version 1" in shown and "  limits    none\n" in shown
     assert load_public(desk.path("root-a.pub")).keyhash[:8].hex() in shown
     assert "threshold 2" in " ".join(desk.ok("keys", "chain", "show", "roots.chain").out.split())
+    limits = ("--image", 0, "--image", 1, "--counter-min", 3)
+    one = ("--by", "root-a.pem", "-o", "narrow.chain")
+    made = desk.ok("keys", "chain", "intermediate", "inter.pub", *one, *limits).out
+    assert made.endswith(" bytes\n  intermediate key statement 1, signed by 1 key\n")
+    shown = desk.ok("keys", "chain", "show", "narrow.chain").out
+    assert "  limits    image 0, 1; security counter 3 to any\n" in shown
 
 
 def test_wrong_issuers_and_files_are_one_clear_error(desk):

@@ -227,6 +227,7 @@ def test_what_is_documented_is_what_is_printed(cli, workshop, tmp_path):
     app = tmp_path / "beat"
     calls = {
         "new app": (app,),
+        "new board": (tmp_path / "porch",),
         "build": (app,),
         "sign": (app / "build" / "beat-1.0.0.romfs", "--key", key),
         "inspect": (image,),

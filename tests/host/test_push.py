@@ -352,7 +352,7 @@ async def test_the_command_line_pushes_and_looks(shop):
         assert (code, out) == (0, f"{NAME} restarts\n")
         nobody = ("--ble", "nobody", "--timeout", "1", "--radio", "sim:device")
         code, out, err = await ophion(folder, "device", "info", *nobody)
-        assert code == 4 and "no device named nobody" in err
+        assert code == 4 and f"no device named nobody is in range\nhint: in range: {NAME}\n" in err
 
 
 async def test_ctrl_c_in_the_middle_of_a_push_ends_it_with_130(shop):

@@ -24,6 +24,7 @@ NEEDS = {
     "enc_keys_in_trailer": "swap_scratch/revert/smaller/w4-enc/new",
     "enc_plain_out": "swap_scratch/test/equal/w8-enc/used",
     "enc_in_place": "golden/test/larger/w4-enc/new",
+    "enc_patch_in_clear": "swap_offset/upload/equal/w4-enc-delta/new",
     "two_reject_first": "ab/two_revert/equal/w4/new",
     "two_settle": "swap_offset/two_confirm_once/equal/w4/used",
     "two_trial_after_boot": "ab/two_test/equal/w8/used",

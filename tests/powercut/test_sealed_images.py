@@ -1,6 +1,7 @@
 """The judge of encrypted images is not blind; the images are what the bootloader's own code can read."""
 
 import pytest
+from ophion.delta.sealed import is_sealed
 from powercut import judge
 from powercut.campaign import ACTIONS, QUICK, Run, cases, run_case
 from powercut.cases import Case, device_of, sealed_of
@@ -8,6 +9,7 @@ from powercut.on_micropython import check, draw
 from powercut.sealing import DEVICE_KEYS, blocks
 
 CASE = Case("swap_offset", "test", "larger", "w4-enc", "used")
+PATCHED = CASE._replace(action="upload", variant="w4-enc-delta")
 STRATEGIES = ("swap_offset", "swap_scratch", "golden")
 
 
@@ -37,6 +39,26 @@ def test_a_sample_finds_nothing_and_boots_the_same_on_micropython(strategy):
     result = run_case(CASE._replace(strategy=strategy), QUICK, draw=4)
     assert result.failed == 0 and result.states > 100, result.failures
     assert check(draw([result], 4)) == (4, [])
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_sealed_patch_is_sent_and_leaves_no_plaintext_after_any_cut(strategy):
+    case = PATCHED._replace(strategy=strategy)
+    device = device_of(case)
+    new = device.images["new"]
+    (patch,) = device.patches.values()
+    assert is_sealed(patch) and len(patch) * 2 < len(new) and sealed_of(case.pair, 512)["new"].stored != new
+    result = run_case(case, QUICK, draw=4)
+    assert result.failed == 0 and result.states > 30, result.failures
+    assert check(draw([result], 4)) == (4, [])
+
+
+def test_cases_with_sealed_patches():
+    found = [case for case in cases(quick=False) if case.variant.endswith("-enc-delta")]
+    assert {case.strategy for case in found} == set(STRATEGIES)
+    assert {case.action for case in found} == {"upload", "test"} and len(found) == 60
+    quick = [case for case in cases(quick=True) if case.variant.endswith("-enc-delta")]
+    assert len(quick) == 12
 
 
 def test_the_images_are_read_by_the_bootloaders_own_verifier():

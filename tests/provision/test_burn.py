@@ -222,5 +222,5 @@ def test_a_burn_without_effect_is_found_out(bench):
 
     from ophion.provision import apply
 
-    with pytest.raises(OphionError, match="burning had no effect: a key block has the purpose HMAC_UP"):
+    with pytest.raises(OphionError, match="burning had no effect: KEY_PURPOSE_5 = HMAC_UP"):
         list(apply(Deaf(chip), device.record(), {}, close=True))

@@ -133,10 +133,10 @@ class QuickSecret(Secret):
 
     opened = {}  # noqa: RUF012
 
-    def _open(self, seal):
+    def content(self, seal):
         known = seal.blob, tuple(self._keys)
         if known not in self.opened or self._aes is not aes:
-            self.opened[known] = Secret._open(self, seal)
+            self.opened[known] = Secret.content(self, seal)
         return self.opened[known]
 
 

@@ -2,11 +2,13 @@
 
 from ophion_boot.core.patching import Patching
 from ophion_boot.core.receive import Upload
+from ophion_boot.core.sealed_patching import SealedPatching
 from rig_release import OTA_AT
 from rig_uploads import Client, UploadDevice
-from support import SECTOR, image, patch
+from support import SECTOR, clear, image, patch, sealed
 
 KINDS = ("swap_offset", "swap_scratch", "golden", "ab", "runtime")
+INTERRUPTED = KINDS + ("encrypted",)
 
 
 class PatchDevice(UploadDevice):
@@ -56,3 +58,29 @@ def put_runtime(rig):
     size = 32 + int.from_bytes(data[12:16], "little")
     rig.put(OTA_AT[0], data[32:size])
     rig.put(OTA_AT[0] + (rig.runtime._running.trailer_sector - 1) * SECTOR, data[:32] + data[size:])
+
+
+class SealedDevice(PatchDevice):
+    """A device that takes encrypted images, and runs enc-d1, or d1 when it is not `hidden`.
+
+    `data` is the sealed patch that makes `new`, enc-d4.
+    """
+
+    def __init__(self, hidden=True, write_size=4, name=""):
+        self.hidden = hidden
+        PatchDevice.__init__(self, "sealed", write_size)
+        if hidden:
+            self.rig.flash_primary(clear("d1"))
+            self.boot()
+        self.data = patch(name or ("sealed" if hidden else "sealed-plain"))
+        self.new = sealed("d4")
+
+    def taker(self, strategy, number, progress):
+        verifier = self.rig.verifier
+        upload = Upload(strategy, bytearray(SECTOR), verifier, number, progress, self.magic)
+        return SealedPatching(upload, strategy, verifier, number, progress, self)
+
+
+def device_of(kind, write_size=4):
+    """The device of a kind in INTERRUPTED: "encrypted" is a SealedDevice, the others are a strategy."""
+    return SealedDevice(write_size=write_size) if kind == "encrypted" else PatchDevice(kind, write_size)

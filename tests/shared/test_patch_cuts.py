@@ -4,7 +4,8 @@ import sys
 
 from cuts import CUTS, LAST, STEP
 from nor import PowerCut, _rng
-from rig_patches import KINDS, PatchDevice
+from rig_patches import INTERRUPTED, PatchDevice, SealedDevice, device_of
+from rig_sealed_patches import check_hidden
 from rig_uploads import BUF, Client
 from support import SECTOR
 from test_uploads import Interrupter
@@ -12,6 +13,9 @@ from test_uploads import Interrupter
 SMALL = sys.implementation.name == "micropython"
 UPLOADS = 200
 STEPS = (0, 30, 45, 70, 110, 300)
+# Bytes of a chunk, where cuts fall: the patches are not equally long.
+STEP_OF = {"encrypted": 600}
+CUT_MORE = [("swap_offset", 16), ("runtime", 32), ("ab", 1), ("encrypted", 32)]
 
 
 def test_patches_that_are_interrupted_go_on_and_end_well():
@@ -19,9 +23,9 @@ def test_patches_that_are_interrupted_go_on_and_end_well():
     uploads = seed = 0
     while uploads < UPLOADS:
         seed += 1
-        kind = KINDS[seed % len(KINDS)]
-        device = PatchDevice(kind, (4, 4, 16, 32)[seed // 5 % 4])
-        client = Client(device, device.data, STEPS[seed % len(STEPS)])
+        kind = INTERRUPTED[seed % len(INTERRUPTED)]
+        device = device_of(kind, (4, 4, 16, 32)[seed // 6 % 4])
+        client = Client(device, device.data, STEPS[(seed + seed // 6) % len(STEPS)])
         interrupter = Interrupter(client, _rng(seed))
         for _ in range(5):
             if interrupter.attempt():
@@ -40,10 +44,18 @@ def test_patches_that_are_interrupted_go_on_and_end_well():
     assert min(total.values()) >= UPLOADS // 5, total
 
 
+def check(device):
+    if isinstance(device, SealedDevice):
+        check_hidden(device)
+
+
 def cut_once(kind, write_size, op, shape, seed):
-    """Upload with a cut at operation `op` and another on the way on; (was it reached, the device)."""
-    device = PatchDevice(kind, write_size)
-    client = Client(device, device.data, 110)
+    """Upload with a cut at operation `op` and another on the way on; (was it reached, the device).
+
+    What an encrypted image holds is looked for in flash after each cut.
+    """
+    device = device_of(kind, write_size)
+    client = Client(device, device.data, STEP_OF.get(kind, 110))
     device.flash.arm_cut(op, shape, seed)
     try:
         client.finish()
@@ -51,12 +63,14 @@ def cut_once(kind, write_size, op, shape, seed):
         reached = False
     except PowerCut:
         reached = True
+        check(device)
         device.boot_through_cuts()
         assert not device.booted.trial and device.booted.image.version == "1.0.0"
         device.flash.arm_cut(1 + (op + seed) % 5, "torn", seed + op)
         try:
             assert client.finish()["match"] is True
         except PowerCut:
+            check(device)
             device.boot_through_cuts()
             assert client.finish()["match"] is True
         device.flash.disarm()
@@ -68,7 +82,7 @@ def cut_once(kind, write_size, op, shape, seed):
 
 def test_power_fails_at_every_operation_of_a_patch_and_again_while_it_goes_on():
     total = 0
-    for kind, write_size in [(kind, 4) for kind in KINDS] + [("swap_offset", 16), ("runtime", 32), ("ab", 1)]:
+    for kind, write_size in [(kind, 4) for kind in INTERRUPTED] + CUT_MORE:
         op, reached = 1, True
         while reached:
             for shape, seed in (LAST if op % 7 == 0 else CUTS)[op % 4 :: 1 if SMALL else 4]:
@@ -78,7 +92,7 @@ def test_power_fails_at_every_operation_of_a_patch_and_again_while_it_goes_on():
         if kind != "runtime":
             device.target.set_pending(False)
             device.boot()
-            assert device.booted.image.version == "3.0.0", kind
+            assert device.booted.image.version == ("4.0.0" if kind == "encrypted" else "3.0.0"), kind
     assert total > 300 // STEP, total
 
 

@@ -431,7 +431,7 @@ def test_memory_that_ends_in_the_middle_ends_the_patch_and_nothing_else():
     device.flash.readblocks = fail
     found = refused(device.upload.chunk, 60, device.data[60:])
     device.flash.readblocks = read
-    assert found == (15, "no memory to go on with the patch") and not device.upload.open()
+    assert found == (15, "no memory to go on") and not device.upload.open()
     untouched(device, device.flash.ops, device.data)
 
 

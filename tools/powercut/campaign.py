@@ -66,11 +66,12 @@ def cases(strategies=None, actions=None, quick: bool = False, real: bool = False
         plain
         + _special("enc", sealing, [name for name in actions if name in _ENCRYPTED], quick)
         + _special("delta", strategies, [name for name in actions if name in _DELTA], quick)
+        + _special("enc-delta", sealing, [name for name in actions if name in _DELTA], quick)
     )
 
 
 def _special(kind: str, strategies, actions, quick: bool) -> list[Case]:
-    """Cases with encrypted images ("enc") or patches ("delta"): one write unit for each pair and history."""
+    """Cases with encrypted images ("enc"), patches ("delta") or both: one write unit by pair and history."""
     return [
         Case(strategy, action, pair, f"{variant}-{kind}", history)
         for strategy in strategies

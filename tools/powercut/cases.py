@@ -9,10 +9,12 @@ import functools
 from collections import namedtuple
 
 from ophion.delta import make_patch
+from ophion.delta.sealed import seal_patch
+from ophion.package import parse_image
 
 from powercut.chip import content
 from powercut.device import Device
-from powercut.images import KEYS, alike, sealed, signed
+from powercut.images import KEYS, Sealed, alike, sealed, signed
 from powercut.sealing import DEVICE_KEYS
 from powercut.targets import IMAGE_SECTORS, TARGETS
 
@@ -64,9 +66,17 @@ def sealed_of(pair: str, sector: int) -> dict:
     return {name: sealed(number, sizes[name]) for number, name in enumerate(sizes, 1) if name != "past"}
 
 
+@functools.cache
+def sealed_delta_of(pair: str, sector: int) -> tuple[Sealed, bytes]:
+    """(an encrypted update that is like the old image, the sealed patch that makes it of that)."""
+    old = sealed_of(pair, sector)["old"]
+    new = sealed(2, sizes_of(pair, sector)["new"], old.running)
+    return new, seal_patch(parse_image(old.stored), parse_image(new.stored), DEVICE_KEYS)
+
+
 def layout_of(case: Case, two: bool = False):
     """Flash of a case. Variants: w4 (write unit), w4-real (real verifier), w4-4k (sectors of 4096), w4-enc
-    (encrypted images), w4-delta (the update comes as a patch)."""
+    (encrypted images), w4-delta (the update comes as a patch), w4-enc-delta (both)."""
     width, _, extra = case.variant.partition("-")
     sector = 4096 if extra == "4k" else 512
     return TARGETS[case.strategy].on(sector, int(width[1:]), two, is_sealed(case))
@@ -79,7 +89,7 @@ def is_real(case: Case) -> bool:
 
 def is_sealed(case: Case) -> bool:
     """The images of the case are encrypted."""
-    return case.variant.endswith("-enc")
+    return "-enc" in case.variant
 
 
 def is_delta(case: Case) -> bool:
@@ -93,7 +103,7 @@ def device_of(case: Case, kinds=None) -> Device:
     images = images_of(case.pair, layout.sector)
     trials = HISTORIES[case.history]
     patches = {}
-    if is_delta(case):
+    if is_delta(case) and not is_sealed(case):
         new, patch = delta_of(case.pair, layout.sector)
         images, patches = {**images, "new": new}, {new: patch}
     if not is_sealed(case):
@@ -103,12 +113,17 @@ def device_of(case: Case, kinds=None) -> Device:
     images, running = dict(images), dict(images)
     secrets: set[bytes] = set()
     plain: set[bytes] = set()
-    for name, image in sealed_of(case.pair, layout.sector).items():
+    made = sealed_of(case.pair, layout.sector)
+    if is_delta(case):
+        new, patch = sealed_delta_of(case.pair, layout.sector)
+        made, patches = {**made, "new": new}, {new.stored: patch}
+    for name, image in made.items():
         images[name], running[name] = image.stored, image.running
         secrets.update(image.secrets)
         plain |= image.plain
     device = Device(layout, images, {}, trials, KEYS, kinds=kinds, running=running, device_keys=DEVICE_KEYS)
     device.hides(secrets, plain)
+    device.patches = patches
     return device
 
 

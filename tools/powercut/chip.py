@@ -13,6 +13,7 @@ from ophion_boot.core.boot import Bootloader
 from ophion_boot.core.eventlog import EventLog
 from ophion_boot.core.release import Release
 from ophion_boot.core.runtime import Runtime
+from ophion_boot.core.sealed_patching import SealedPatching
 from ophion_boot.core.secret import Secret
 from ophion_boot.core.verify import Image, Verifier, VerifyError
 from ophion_boot.fmt.image import Header, signature_tlvs
@@ -43,9 +44,9 @@ class Opened(Secret):
         Secret.__init__(self, keys, aes)
         self._opened = opened
 
-    def _open(self, seal):
+    def content(self, seal):
         if seal.blob not in self._opened:
-            self._opened[seal.blob] = Secret._open(self, seal)
+            self._opened[seal.blob] = Secret.content(self, seal)
         return self._opened[seal.blob]
 
 
@@ -96,7 +97,8 @@ class _Cells:
 class Kinds:
     """The classes that a device is made of; the campaign puts mutants in their places."""
 
-    def __init__(self, strategy=None, release=Release, runtime=Runtime):
+    def __init__(self, strategy=None, release=Release, runtime=Runtime, patching=SealedPatching):
+        self.patching = patching
         self.strategy = strategy
         self.release = release
         self.runtime = runtime

@@ -154,8 +154,9 @@ class Device(Chip):
         """Send `image` in chunks to `target`, a strategy or a Runtime; as a patch, where there is one."""
         upload = Upload(target, bytearray(self.layout.sector))
         if image in self.patches:
-            verifier = Verifier([], bytearray(self.layout.sector))
-            patching = Patching(upload, target, verifier, 0, None, QuietLog())
+            verifier = Verifier([], bytearray(self.layout.sector), self._secret())
+            kind = self._kinds.patching if verifier.secret else Patching
+            patching = kind(upload, target, verifier, 0, None, QuietLog())
             try:
                 self._send(patching, self.patches[image])
                 return

@@ -36,20 +36,28 @@ def signed(major: int, size: int, needs: tuple = ()) -> bytes:
 @functools.cache
 def alike(major: int, size: int, old: bytes) -> bytes:
     """As `signed`, with the payload of the image `old`, repeated, and changed a little in each 200 bytes."""
-    content = bytearray(payload(old) * (size // len(payload(old)) + 1))[: size - _OVERHEAD]
+    return _signed((major, 0), _changed(old, size - _OVERHEAD, major), b"")
+
+
+def _changed(old: bytes, size: int, number: int) -> bytes:
+    """`size` bytes that are like the payload of the image `old`."""
+    content = bytearray(payload(old) * (size // len(payload(old)) + 1))[:size]
     for at in range(100, len(content), 200):
-        content[at] ^= major
-    return _signed((major, 0), bytes(content), b"")
+        content[at] ^= number
+    return bytes(content)
 
 
 class Sealed:
     """An encrypted image: `stored` as it is uploaded, `running` with its payload in the clear, and what must
     not get out: `secrets` (keys), `plain` (blocks of the payload, none of which may lie elsewhere)."""
 
-    def __init__(self, major: int, size: int) -> None:
-        """`size` in bytes is the most; the payload is in whole blocks."""
+    def __init__(self, major: int, size: int, like: bytes = b"") -> None:
+        """`size` in bytes is the most; the payload is in whole blocks, and like that of the image `like`."""
         room = size - _OVERHEAD - 4 - sealing.WRAPPED_BYTES
-        payload = random.Random(major * 1_000_037 + size).randbytes(room - room % BLOCK)
+        room -= room % BLOCK
+        payload = random.Random(major * 1_000_037 + size).randbytes(room)
+        if like:
+            payload = _changed(like, room, major)
         keys = sealing.Sealing(major * 1_000_039 + size)
         extra = ((sealing.TLV, keys.wrapped()),)
         self.running = _signed((major, 0), payload, b"", sealing.FLAG, extra)
@@ -60,9 +68,9 @@ class Sealed:
 
 
 @functools.cache
-def sealed(major: int, size: int) -> Sealed:
-    """An encrypted image of at most `size` bytes in all, version `major`.0.0."""
-    return Sealed(major, size)
+def sealed(major: int, size: int, like: bytes = b"") -> Sealed:
+    """An encrypted image of at most `size` bytes in all, version `major`.0.0, like the image `like`."""
+    return Sealed(major, size, like)
 
 
 @functools.cache

@@ -7,6 +7,7 @@ of two components are in mutations_two.py, those of encrypted updates in mutatio
 from ophion_boot.core.decide import Facts
 from ophion_boot.core.release import Release
 from ophion_boot.core.runtime import Runtime
+from ophion_boot.core.sealed_patching import SealedPatching
 from ophion_boot.fmt import trailer
 from ophion_boot.fmt.image import Header
 
@@ -20,6 +21,8 @@ def kinds(strategy: type, name: str) -> Kinds:
         return Kinds(strategy, release=_mutant(Release, name))
     if name in mutations_two.RUNTIME:
         return Kinds(strategy, runtime=_mutant(Runtime, name))
+    if name in mutations_enc.PATCHING:
+        return Kinds(strategy, patching=_mutant(SealedPatching, name))
     return Kinds(_mutant(strategy, name))
 
 
@@ -215,6 +218,7 @@ MUTATIONS = {
     "trial_counted": TrialCounted,
     "trial_in_swap": TrialInSwap,
     **mutations_enc.ENCRYPTED,
+    **mutations_enc.PATCHING,
     **mutations_two.RELEASE,
     **mutations_two.RUNTIME,
 }

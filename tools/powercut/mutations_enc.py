@@ -1,5 +1,7 @@
 """The mended weaknesses of encrypted updates; see mutations.py."""
 
+from ophion_boot.core.patching import Patching
+
 
 class EncNoRecords:
     """The journal does not keep the wrapped keys: a swap that goes on copies as if nothing were encrypted."""
@@ -16,7 +18,7 @@ class EncKeysInTrailer:
         free = self._records._at + 2 * 160
         for n, seal in enumerate(seals):
             if seal:
-                self.primary.area.program(free + 32 * n, self._secret._open(seal) + bytes(16))
+                self.primary.area.program(free + 32 * n, self._secret.content(seal) + bytes(16))
 
 
 class EncPlainOut:
@@ -43,6 +45,14 @@ class EncInPlace:
         super().install(swap_type, old_size, new_size, (seals[0], None))
 
 
+class EncPatchInClear:
+    """What a sealed patch makes is written as it comes out."""
+
+    def _write(self, data):
+        Patching._write(self, data)
+
+
+PATCHING = {"enc_patch_in_clear": EncPatchInClear}
 ENCRYPTED = {
     "enc_no_records": EncNoRecords,
     "enc_keys_in_trailer": EncKeysInTrailer,

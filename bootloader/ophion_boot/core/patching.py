@@ -33,6 +33,9 @@ class Patching:
     much is made: then they are to be called again with the same one.
     """
 
+    # An active image with a larger content key (bytes) is no base.
+    _shown = 0
+
     def __init__(  # type: ignore[no-untyped-def]
         self, upload: Upload, strategy, verifier: Verifier, number: int, progress: Progress | None, log
     ) -> None:
@@ -112,7 +115,7 @@ class Patching:
             if isinstance(e, DeltaError):
                 raise UploadError(_INVALID_HEADER, str(e))
             if isinstance(e, MemoryError):
-                raise UploadError(_NO_MEMORY, "no memory to go on with the patch")
+                raise UploadError(_NO_MEMORY, "no memory to go on")
             raise
         self._again = answer is None
         return answer
@@ -128,7 +131,7 @@ class Patching:
             digest = bytes(signature_tlvs(entries, tlvs)[0])
         except (OSError, ValueError):
             return None
-        if header.key_size:
+        if header.key_size > self._shown:
             return None
         return {"version": header.version_text(), "hash": digest, "size": total}
 

@@ -50,21 +50,28 @@ class Secret:
         Of several recipients it is the first one whose key this device has. No key is used here.
         """
         found = wrapped_keys(header, entries, tlvs)
-        if not found:
-            return None
+        return self.choose(found, header.hdr_size, header.img_size) if found else None
+
+    def choose(self, found: list, start: int, size: int) -> Seal:
+        """The Seal of what is encrypted to `found` (fmt.wrapped.wrapped_value): `size` bytes from `start`."""
         for key_id, kind, blob in found:
             if not key_id or any(key_id == mine[0] and _fits(mine[1], kind) for mine in self._keys):
-                return Seal(kind, blob, header.hdr_size, header.img_size)
-        return Seal(0, b"", header.hdr_size, header.img_size)
+                return Seal(kind, blob, start, size)
+        return Seal(0, b"", start, size)
 
     def cipher(self, seal: Seal | None) -> "Cipher | None":
         """The Cipher of an image, None for a plain one; raises CryptoError when this device cannot read it.
 
         The first time for a wrapped key this is an ECDH with each key of its type.
         """
-        return Cipher(AesCtr(self._open(seal), bytes(16), self._aes), seal.start, seal.size) if seal else None
+        return Cipher(self.stream(self.content(seal), bytes(16)), seal.start, seal.size) if seal else None
 
-    def _open(self, seal: Seal) -> bytes:
+    def stream(self, key: bytes, counter: bytes) -> AesCtr:
+        """The key stream of `key` from the first counter block `counter` on."""
+        return AesCtr(key, counter, self._aes)
+
+    def content(self, seal: Seal) -> bytes:
+        """The content key of an image; raises CryptoError as `cipher` does."""
         for blob, content in self._cache:
             if blob == seal.blob:
                 return content

@@ -53,12 +53,16 @@ def wrapped_keys(
     if not found:
         return []
     kind, at, size = found
-    value = bytes(area[at : at + size])
+    return wrapped_value(kind, bytes(area[at : at + size]), header.key_size)
+
+
+def wrapped_value(kind: int, value: bytes, key_size: int) -> list[tuple[bytes, int, bytes]]:
+    """As `wrapped_keys`, from the TLV's type and `value`; `key_size` is that of the content key in bytes."""
     if kind == RECIPIENTS:
-        return _recipients(value, header.key_size)
+        return _recipients(value, key_size)
     if kind not in PARTS:
         raise FormatError("wrapped key type %#06x is not supported" % kind)
-    _check_size(kind, size, header.key_size)
+    _check_size(kind, len(value), key_size)
     return [(b"", kind, value)]
 
 

@@ -49,6 +49,7 @@ _GROUPS = {"os": "core.smp_clock", "stat": "core.smp_stat", "settings": "core.sm
 _UDP = "port.udp"
 _ROADS = "port.roads"
 _DELTA = ("core.patching", "core.delta_packed")
+_SEALED_DELTA = ("core.sealed_patching",)
 _FRAMINGS = {"console": "port.console", "raw": "port.raw"}
 _ACCESS = {"open": (), "paired": ("core.access", "core.bonds", "port.pairing"), "token": ("core.access",)}
 # What starts with the service, and not with the device.
@@ -58,6 +59,7 @@ _SERVED = frozenset(
         _UDP,
         _ROADS,
         *_DELTA,
+        *_SEALED_DELTA,
         *_SERVERS.values(),
         *_GROUPS.values(),
         *_FRAMINGS.values(),
@@ -160,6 +162,8 @@ def _served(layout: Layout) -> Iterator[str]:
         yield _ROADS
     if layout.delta:
         yield from _DELTA
+        if layout.encryption:
+            yield from _SEALED_DELTA
     yield from _ACCESS[layout.access.mode]
 
 

@@ -182,6 +182,8 @@ def load_layout(path: Path) -> Layout:
     """Read and check `path`; raises LayoutError that names the file and the entry."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise LayoutError(f"layout not found: {path}", "`ophion new board DIR` starts one") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise LayoutError(f"{path}: {error}") from error
     try:

@@ -43,7 +43,7 @@ def read_access(radio: str, operator: str | None, pair: bool, passkey: str | Non
     from ophion.keys import open_signer
     from ophion.push import Access
 
-    signer = open_signer(operator, passphrase_source(None)) if operator else None
+    signer = open_signer(operator, passphrase_source(None, operator)) if operator else None
     return Access(signer, pair or passkey is not None, _passkey(radio, passkey) if pair or passkey else None)
 
 

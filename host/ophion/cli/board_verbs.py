@@ -32,6 +32,30 @@ def register(app: typer.Typer) -> None:
     app.add_typer(board, name="board")
 
 
+def new_board(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder; the board gets its name.")],
+    like: Annotated[
+        str,
+        typer.Option(
+            "--like",
+            metavar="BOARD",
+            autocompletion=board_names,
+            help="The board that it is copied from: one that comes with ophion.",
+        ),
+    ] = "template",
+    as_json: Json = False,
+) -> None:
+    """Start a board of your own: a copy of one that is near."""
+    from ophion.build.boards import new_board as copy
+
+    written = [str(path) for path in copy(folder, like)]
+    show(
+        as_json,
+        {"files": written},
+        "\n".join([*written, f"next: go through board.md, then ophion board show {written[0]}"]),
+    )
+
+
 def show_board(board: Name, as_json: Json = False) -> None:
     """Show what lies where in the flash of a board."""
     from ophion.build.boards import layout_path
@@ -68,7 +92,10 @@ def files(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write the board definition for MicroPython's own build (make BOARD_DIR=DIR), and a partition table."""
+    """Write the board definition for MicroPython's own build.
+
+    It is for `make BOARD_DIR=DIR` in MicroPython's ports/esp32. The partition table is among the files.
+    """
     from ophion.build.boarddir import board_files
     from ophion.build.boards import layout_path
     from ophion.build.frozen import frozen_files
@@ -101,7 +128,8 @@ def files(
     show(
         as_json,
         {"folder": str(out), "files": sorted(made)},
-        f"{out}: {len(made)} files\nnext: make BOARD_DIR={out}",
+        f"{out}: {len(made)} files\n"
+        f"next, in micropython/ports/esp32 with ESP-IDF: make BOARD_DIR={out.absolute()}",
     )
 
 
@@ -109,11 +137,14 @@ def traceback(
     names: Annotated[Path, typer.Argument(metavar="NAMES", help="names.txt of the firmware's board files.")],
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="What the device printed; default: standard input."),
+        typer.Argument(metavar="FILE", help="What the device printed (default: standard input)."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Put the names of the bootloader's functions behind the short ones in a device's traceback."""
+    """Put readable names into a device's traceback.
+
+    Functions of the bootloader have short names in a firmware; its names.txt says which.
+    """
     from ophion.build.names import readable
     from ophion.files import read_file
 

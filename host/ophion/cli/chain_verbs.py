@@ -40,13 +40,16 @@ Least = Annotated[
     int, typer.Option("--counter-min", metavar="N", help="Only for security counters from N on.")
 ]
 Most = Annotated[
-    int, typer.Option("--counter-max", metavar="N", help="Only up to N: then the key has expired.")
+    int,
+    typer.Option(
+        "--counter-max", metavar="N", help="Only up to N: then the key has expired.", show_default=False
+    ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
 _COUNTER_MAX = 0xFFFFFFFF
 
 chain = typer.Typer(
-    help="Statements of who may sign: roots, intermediate keys, signing keys.",
+    help="Who may sign: roots, intermediate keys, signing keys.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -137,7 +140,10 @@ def chain_sign(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Add signatures of roots that are somewhere else, to every statement of CHAIN that roots sign."""
+    """Add signatures of roots that are somewhere else.
+
+    They go to every statement of CHAIN that roots sign.
+    """
     from ophion_boot.fmt.statement import BY_ROOTS
 
     from ophion.keys.chain import add_signatures, load_chain
@@ -156,7 +162,7 @@ def chain_sign(
 
 @chain.command("join")
 def chain_join(files: Files, out: Out, force: Force = False, as_json: Json = False) -> None:
-    """Put the statements of several files into one chain, in the order that devices read."""
+    """Put the statements of several files into one chain."""
     from ophion.keys.chain import load_chain
 
     _write([one for path in files for one in load_chain(path).statements], out, force, as_json)
@@ -164,7 +170,10 @@ def chain_join(files: Files, out: Out, force: Force = False, as_json: Json = Fal
 
 @chain.command("show")
 def chain_show(file: File, as_json: Json = False) -> None:
-    """Show what a chain states and who signed it (signatures are not checked here)."""
+    """Show what a chain states, and who signed it.
+
+    Signatures are not checked here.
+    """
     from ophion.keys.chain import load_chain
 
     value = describe_chain(load_chain(file))
@@ -174,7 +183,9 @@ def chain_show(file: File, as_json: Json = False) -> None:
         facts = [
             (name, item[name]) for name in ("keyhash", "threshold", "keys", "limits", "stop", "signed_by")
         ]
-        lines += [f"  {name:<10}{_words(fact)}" for name, fact in facts if fact not in (None, [], False)]
+        lines += [
+            f"  {name:<10}{_words(name, fact)}" for name, fact in facts if fact not in (None, [], False)
+        ]
     show(as_json, {"chain": str(file), "statements": value}, "\n".join(lines))
 
 
@@ -187,7 +198,10 @@ def rotate(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Replace the last key of CHAIN by KEY: same limits, next version; deliver it, or sign images with it."""
+    """Replace the last key of CHAIN by KEY.
+
+    Same limits, next version. Deliver it, or sign images with it.
+    """
     from ophion.keys.chain import INTERMEDIATE, SIGNING, KeyLimits, key_statement, load_chain
 
     statements = list(load_chain(file).statements)
@@ -223,7 +237,10 @@ def revoke(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """State that a key is not to be trusted any more: roots sign, or with --under its intermediate key."""
+    """State that a key is not to be trusted any more.
+
+    Roots sign, or with --under the intermediate key.
+    """
     from ophion.keys.chain import INTERMEDIATE, load_chain, revocation
 
     subject = _hash(key, passphrase_file)
@@ -300,8 +317,12 @@ def _write(statements: Sequence[Statement], out: Path, force: bool, as_json: boo
     made = Chain.of(statements)
     write_file(out, made.data, overwrite=force)
     value = {"chain": str(out), "size": len(made.data), "statements": describe_chain(made)}
-    names = ", ".join(one.name() for one in made.statements)
-    show(as_json, value, f"{out}  {len(made.data)} bytes: {names}{_missing(made)}")
+    names = "".join(f"\n  {one.name()}, signed by {_count(len(one.signatures))}" for one in made.statements)
+    show(as_json, value, f"{out}  {len(made.data)} bytes{names}{_missing(made)}")
+
+
+def _count(keys: int) -> str:
+    return f"{keys} key" if keys == 1 else f"{keys} keys"
 
 
 def _missing(made: Chain) -> str:
@@ -323,13 +344,13 @@ def _limits(hw: str, image: list[int] | None, least: int, most: int) -> KeyLimit
 def _signers(by: list[str], passphrase_file: Path | None) -> list[Signer]:
     from ophion.keys import open_signer
 
-    return [open_signer(uri, passphrase_source(passphrase_file)) for uri in by]
+    return [open_signer(uri, passphrase_source(passphrase_file, uri)) for uri in by]
 
 
 def _public(key: str, passphrase_file: Path | None) -> PublicKey:
     from ophion.keys import open_public, refuse_sample
 
-    public = open_public(key, passphrase_source(passphrase_file))
+    public = open_public(key, passphrase_source(passphrase_file, key))
     refuse_sample(public)
     return public
 
@@ -342,7 +363,7 @@ def _hash(key: str, passphrase_file: Path | None) -> bytes:
             pass
     from ophion.keys import open_public
 
-    return open_public(key, passphrase_source(passphrase_file)).keyhash
+    return open_public(key, passphrase_source(passphrase_file, key)).keyhash
 
 
 def _key_id(key: bytes) -> str:
@@ -351,7 +372,19 @@ def _key_id(key: bytes) -> str:
     return key_hash(key)[:ID_BYTES].hex()
 
 
-def _words(fact: Any) -> str:
-    if isinstance(fact, dict):
-        return ", ".join(f"{name} {value}" for name, value in fact.items() if value is not None)
+def _words(name: str, fact: Any) -> str:
+    if name == "limits":
+        return _limits_text(fact)
     return ", ".join(map(str, fact)) if isinstance(fact, list) else str(fact)
+
+
+def _limits_text(limits: dict[str, Any]) -> str:
+    """What a key may sign, without the limits that are none."""
+    words = [f"hardware of hash {limits['hardware']}"] if limits["hardware"] else []
+    numbers = [str(number) for number in range(32) if limits["images"] >> number & 1]
+    if len(numbers) < 32:
+        words.append(f"image {', '.join(numbers)}")
+    least, most = limits["counter_min"], limits["counter_max"]
+    if (least, most) != (0, _COUNTER_MAX):
+        words.append(f"security counter {least} to {'any' if most == _COUNTER_MAX else most}")
+    return "; ".join(words) or "none"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from ophion.cli.complete import remember_devices, setting_names
-from ophion.cli.draw import slots, trust_text
+from ophion.cli.draw import counter_text, slots, trust_text
 from ophion.cli.output import Json, plain, plain_all, show, table
 from ophion.cli.session import Radio, run_async
 from ophion.cli.targets import takes_devices, target
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from ophion.push import Link
 
 _GONE_S = 5.0
+_NOBODY = "no devices in range: is one switched on, and is nobody else connected to it?"
+_MEANING = {
+    "name": "heard from now on",
+    "period_s": "counts from the next reset on",
+}
 
 device = typer.Typer(
     help="Look at a device and tell it what to do.", no_args_is_help=True, rich_markup_mode=None
@@ -44,17 +50,19 @@ def list_devices(
 
         return [vars(found) for found in await scan(seconds)]
 
+    if sys.stderr.isatty() and not as_json:
+        typer.echo(f"listening for {seconds:g} s", err=True)
     found = run_async(radio, work)
     remember_devices(item["name"] or item["address"] for item in found)
     rows = [[item["name"] or "(no name)", item["address"], f"{item['rssi']} dBm"] for item in found]
-    text = table(rows, ["NAME", "ADDRESS", "RSSI"]) if rows else "no devices in range"
+    text = table(rows, ["NAME", "ADDRESS", "RSSI"]) if rows else _NOBODY
     show(as_json, {"devices": found}, text)
 
 
 @device.command("info")
 @takes_devices
 def info(as_json: Json = False) -> None:
-    """Show what the device is: hardware, bootloader, runtime, whether it is in recovery."""
+    """Show what the device is, and whether it is in recovery."""
 
     async def work(link: Link) -> dict[str, Any]:
         answer = await link.info()
@@ -71,19 +79,19 @@ def info(as_json: Json = False) -> None:
 @device.command("images")
 @takes_devices
 def images(as_json: Json = False) -> None:
-    """Draw the slots: what they hold, what runs, and what the next boot does."""
+    """Draw the slots: what is in them, what runs, what will."""
 
-    async def work(link: Link) -> list[dict[str, Any]]:
-        return _image_list(await link.images())
+    async def work(link: Link) -> dict[str, Any]:
+        return await _slots_of(link, await link.images())
 
     value = _with_link(work)
-    show(as_json, {"images": value}, slots(value))
+    show(as_json, value, slots(value["images"], value["slots"]))
 
 
 @device.command("trust")
 @takes_devices
 def trust(as_json: Json = False) -> None:
-    """Show what the device trusts, and what it asks of images at least."""
+    """Show what the device trusts and asks of images."""
 
     async def work(link: Link) -> dict[str, Any]:
         answer = (await link.trust()).model_dump(exclude={"header", "version", "sequence", "smp_data"})
@@ -101,7 +109,7 @@ def deliver(
     ],
     as_json: Json = False,
 ) -> None:
-    """Deliver the statements of a chain to the device, without an image."""
+    """Deliver the statements of a chain, without an image."""
     from ophion.keys.chain import load_chain
 
     data = load_chain(chain).data
@@ -117,7 +125,7 @@ def deliver(
 @device.command("logs")
 @takes_devices
 def logs(as_json: Json = False) -> None:
-    """Show what happened to updates on the device, with its reasons, oldest first."""
+    """Show what happened to updates, and why; oldest first."""
 
     async def work(link: Link) -> list[dict[str, Any]]:
         return [entry.model_dump() for entry in await link.log()]
@@ -131,13 +139,20 @@ def logs(as_json: Json = False) -> None:
 @device.command("counters")
 @takes_devices
 def counters(as_json: Json = False) -> None:
-    """Show what the device counts: events for ever, the rest since its last reset."""
+    """Show what the device counts.
+
+    Events for ever, the rest since its last reset.
+    """
 
     async def work(link: Link) -> dict[str, dict[str, int]]:
         return await link.counters()
 
     value = _with_link(work)
-    rows = [[group, name, str(n)] for group, fields in sorted(value.items()) for name, n in fields.items()]
+    rows = [
+        [group, name, counter_text(group, name, n)]
+        for group, fields in sorted(value.items())
+        for name, n in fields.items()
+    ]
     show(as_json, {"counters": value}, table(rows, ["GROUP", "COUNTER", "VALUE"]))
 
 
@@ -157,9 +172,13 @@ def settings(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the settings of the device, or change one for good."""
+    """Show the settings of the device, or change one."""
+    from ophion.push.settings import setting
+
     if name is not None and value is None:
         raise typer.BadParameter(f"no value for {name}: give one, or '' for the layout's own")
+    if name is not None and value is not None:
+        setting(name, value)  # what cannot be is refused before anybody is looked for
 
     async def work(link: Link) -> dict[str, str | int]:
         if name is not None and value is not None:
@@ -167,7 +186,10 @@ def settings(
         return await link.settings()
 
     found = _with_link(work)
-    show(as_json, {"settings": found}, "\n".join(f"{key:<9} {item}" for key, item in found.items()))
+    lines = [
+        f"{key:<9} {item}{'  (' + _MEANING[key] + ')' if key == name else ''}" for key, item in found.items()
+    ]
+    show(as_json, {"settings": found}, "\n".join(lines))
 
 
 @device.command("confirm")
@@ -178,14 +200,18 @@ def confirm(
     ] = "",
     as_json: Json = False,
 ) -> None:
-    """Let the running image stay."""
+    """Confirm the running image: let it stay."""
     digest = _digest(hash_)
 
-    async def work(link: Link) -> list[dict[str, Any]]:
-        return _image_list(await link.confirm(digest))
+    async def work(link: Link) -> tuple[bool, dict[str, Any]]:
+        confirmed = any(
+            state.confirmed for state in await link.images() if digest in (None, state.hash) and state.active
+        )
+        return confirmed, await _slots_of(link, await link.confirm(digest))
 
-    value = _with_link(work)
-    show(as_json, {"images": value}, slots(value))
+    before, value = _with_link(work)
+    word = "was confirmed already" if before else "is confirmed: it stays"
+    show(as_json, value, f"{_version(value, digest)} {word}\n{slots(value['images'], value['slots'])}")
 
 
 @device.command("reset")
@@ -198,7 +224,10 @@ def reset(as_json: Json = False) -> None:
 @device.command("recover")
 @takes_devices
 def recover(as_json: Json = False) -> None:
-    """Restart the device into its recovery, where it takes updates without the application."""
+    """Restart the device into its recovery.
+
+    There the bootloader takes updates, without the application.
+    """
     _restart(lambda link: link.recover(), "restarts into its recovery", as_json)
 
 
@@ -226,8 +255,20 @@ def _with_link(work: Callable[[Link], Awaitable[Any]]) -> Any:
     return run_async(aim.radio, connected)
 
 
-def _image_list(states: list[ImageState]) -> list[dict[str, Any]]:
-    return [{key: plain(item) for key, item in state.model_dump().items()} for state in states]
+async def _slots_of(link: Link, states: list[ImageState]) -> dict[str, Any]:
+    """The image list, and the slots that hold it, in plain values."""
+    return {
+        "images": [{key: plain(item) for key, item in state.model_dump().items()} for state in states],
+        "slots": [vars(slot) for slot in await link.slots(states)],
+    }
+
+
+def _version(value: dict[str, Any], digest: bytes | None) -> str:
+    """The version of the image of this hash, or of the one that runs."""
+    for image in value["images"]:
+        if image["hash"] == digest.hex() if digest else image["active"]:
+            return str(image["version"])
+    return "the image"
 
 
 def _digest(text: str) -> bytes | None:

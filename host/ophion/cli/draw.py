@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 _BAR = 40
+_SLOT_BAR = 28
 _WIDTH = 74
 
 
@@ -38,27 +40,36 @@ def picture(name: str, image: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def slots(images: list[dict[str, Any]]) -> str:
-    """The slots of a device (its image list) drawn below each other, and what the next boot does."""
+def slots(images: list[dict[str, Any]], rooms: Sequence[dict[str, Any]] = ()) -> str:
+    """The slots of a device drawn below each other, what runs, and what the next boot does.
+
+    `images` is its image list; `rooms` says of slots (image, slot) how many bytes they take (size) and have
+    (used), None where nobody knows.
+    """
     numbers = sorted({image.get("image") or 0 for image in images} | {0})
     return "\n".join(
-        _component(number, [image for image in images if (image.get("image") or 0) == number])
+        _component(
+            number,
+            {image["slot"]: image for image in images if (image.get("image") or 0) == number},
+            {room["slot"]: room for room in rooms if room["image"] == number},
+        )
         for number in numbers
     )
 
 
-def _component(number: int, images: list[dict[str, Any]]) -> str:
+def _component(number: int, held: dict[int, dict[str, Any]], rooms: dict[int, dict[str, Any]]) -> str:
     lines = [f"+-- {'runtime' if number else 'application'} ".ljust(_WIDTH + 3, "-") + "+"]
-    held = {image["slot"]: image for image in images}
     for slot in sorted({0, 1} | set(held)):
-        image = held.get(slot)
-        texts = _slot(slot, image) if image else [f"slot {slot}  (empty)"]
+        texts = [*_slot(slot, held.get(slot)), *_room(rooms.get(slot, {}))]
         lines += [f"| {text:<{_WIDTH}} |" for text in texts]
         lines.append("+" + "-" * (_WIDTH + 2) + "+")
-    return "\n".join([*lines, f"next boot: {_next_boot(images)}"])
+    images = list(held.values())
+    return "\n".join([*lines, f"runs now:  {_runs(images)}", f"next boot: {_next_boot(images)}"])
 
 
-def _slot(slot: int, image: dict[str, Any]) -> list[str]:
+def _slot(slot: int, image: dict[str, Any] | None) -> list[str]:
+    if image is None:
+        return [f"slot {slot}  (empty)"]
     words = [word for word in ("active", "confirmed", "pending", "permanent") if image[word]]
     if image["active"] and not image["confirmed"]:
         words.append("on trial")
@@ -66,10 +77,28 @@ def _slot(slot: int, image: dict[str, Any]) -> list[str]:
     return [first, f"        {image['hash'] or '(no hash: flashed over a cable)'}"]
 
 
+def _room(room: dict[str, Any]) -> list[str]:
+    """How large the slot is, and how full: a line, or none where the device did not say."""
+    size, used = room.get("size"), room.get("used")
+    if not size:
+        return []
+    if used is None:
+        return [f"        takes {size} bytes"]
+    filled = min(_SLOT_BAR, -(-_SLOT_BAR * used // size))
+    bar = "#" * filled + "." * (_SLOT_BAR - filled)
+    return [f"        {bar} {used} of {size} bytes, {100 * used / size:.1f} %"]
+
+
+def _runs(images: list[dict[str, Any]]) -> str:
+    return next((str(image["version"]) for image in images if image["active"]), "recovery")
+
+
 def _next_boot(images: list[dict[str, Any]]) -> str:
     """What the flags of the image list say, in words."""
     active = next((image for image in images if image["active"]), None)
     for image in images:
+        if image["pending"] and image["confirmed"]:  # recovery: what it had waits
+            return str(image["version"])
         if image["pending"]:
             return f"{image['version']} {'for good' if image['permanent'] else 'on trial'}"
     if active is None:
@@ -124,3 +153,18 @@ def trust_text(value: dict[str, Any]) -> str:
         text = f"signing statement {floor['signing']} for image {floor['image']}"
         lines.append(f"issuer        {floor['issuer'][:16]}: at least {text}")
     return "\n".join([*lines, f"revoked keys  {value['revoked']}"])
+
+
+def counter_text(group: str, name: str, value: int) -> str:
+    """A counter (`ophion device counters`); the cause of the last reset in words, too."""
+    from ophion_boot.core import sanity
+
+    causes = {
+        sanity.POWER_ON: "power-on",
+        sanity.HARD: "hard reset",
+        sanity.WATCHDOG: "watchdog",
+        sanity.DEEP_SLEEP: "deep sleep",
+        sanity.SOFT: "soft reset",
+    }
+    word = causes.get(value, "unknown") if (group, name) == ("boot", "cause") else ""
+    return f"{value} ({word})" if word else str(value)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ophion.cli import build_verb, delta_verb, diff_verb, sign_verb, size_verb
+from ophion.cli import board_verbs, build_verb, delta_verb, diff_verb, sign_verb, size_verb
 from ophion.cli.draw import picture
 from ophion.cli.output import Json, show
 from ophion.cli.sign_verb import MaxSize
@@ -18,8 +18,11 @@ ImageArgument = Annotated[Path, typer.Argument(metavar="IMAGE", help="A signed i
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this module to `app`."""
-    new = typer.Typer(help="Start something new.", no_args_is_help=True, rich_markup_mode=None)
+    new = typer.Typer(
+        help="Start an application, or a board of your own.", no_args_is_help=True, rich_markup_mode=None
+    )
     new.command("app")(new_application)
+    new.command("board")(board_verbs.new_board)
     app.add_typer(new, name="new")
     build_verb.register(app)
     sign_verb.register(app)

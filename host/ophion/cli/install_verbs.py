@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ophion.keys.chain import Chain
 
 Port = Annotated[str, typer.Option("--port", "-p", metavar="PORT", help="Serial port of the board.")]
-Baud = Annotated[int, typer.Option(min=9600, help="Speed of the serial port.")]
+Baud = Annotated[int, typer.Option(min=9600, metavar="N", help="Speed of the serial port.")]
 RecordFolder = Annotated[
     Path | None,
     typer.Option("--record", metavar="DIR", help="What the board was before (default: ophion-MAC)."),
@@ -53,7 +53,7 @@ def register(app: typer.Typer) -> None:
 def install(
     firmware: Annotated[
         Path | None,
-        typer.Argument(metavar="[FIRMWARE]", help="MicroPython's .bin; with --port: what the board has."),
+        typer.Argument(metavar="FIRMWARE", help="MicroPython's .bin; with --port: what the board has."),
     ] = None,
     image: Annotated[
         Path | None, typer.Option("--image", metavar="OUT", help="Write a firmware file; no board.")
@@ -64,7 +64,9 @@ def install(
     app: FirstImage = None,
     key: Keys = None,
     roots: Roots = None,
-    name: Annotated[str, typer.Option(help="Name of the device in the air.")] = "ophion",
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="Name of the device in the air.")
+    ] = "ophion",
     layout: Annotated[
         Path | None, typer.Option(metavar="TOML", help="Update policy and flash map, instead of our own.")
     ] = None,
@@ -83,10 +85,10 @@ def install(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Put Ophion on MicroPython's own build: into a firmware file, or onto the board on a port.
+    """Put Ophion on MicroPython's own build.
 
-    The partition table changes, the user's files move, bootloader and application come in. What this does not
-    protect is printed.
+    Into a firmware file (--image), or onto the board on a port (--port). The partition table changes, the
+    user's files move, bootloader and application come in. What this does not protect is printed.
     """
     from ophion.files import read_file, write_file
     from ophion.install import read_firmware
@@ -113,9 +115,10 @@ def uninstall(
     baud: Baud = 460800,
     as_json: Json = False,
 ) -> None:
-    """Give a board back: its whole flash as it was before the installation, byte for byte.
+    """Give a board back, as it was before `ophion install`.
 
-    Files of the user that are new or changed since are kept in DIR/files.
+    Its whole flash is written, byte for byte. Files of the user that are new or changed since are kept in
+    DIR/files.
     """
     from ophion.errors import InputError
     from ophion.install import read_firmware
@@ -148,14 +151,20 @@ def uninstall(
 def flash(
     firmware: Annotated[Path, typer.Argument(metavar="FIRMWARE", help="firmware.bin of a board build.")],
     port: Port,
-    board: Annotated[str, typer.Option(help="The board that it was built for, or a layout.toml.")],
+    board: Annotated[
+        str,
+        typer.Option("--board", metavar="BOARD", help="The board that it was built for, or a layout.toml."),
+    ],
     app: FirstImage = None,
     key: Keys = None,
     roots: Roots = None,
     baud: Baud = 460800,
     as_json: Json = False,
 ) -> None:
-    """Write a board build to the board on a port, and read it back. NVS and the user's files stay."""
+    """Write a board build to the board on a port.
+
+    It is read back. NVS and the user's files stay.
+    """
     from ophion.build.boards import board_layout
     from ophion.build.layout import load_layout
     from ophion.files import read_file
@@ -208,7 +217,7 @@ class _Recipe:
         self._keys, self._roots = keys, roots
         _application(app, keys, roots)  # what no device would take is refused before anything is read
         self._app = app
-        self._name, self._slot, self._flash_size = name, slot, flash_size
+        self.name, self._slot, self._flash_size = name, slot, flash_size
         self._policy = load_layout(layout or board_layout("stock"))
         self._own_map = layout is not None
         self._erase, self._native = erase, native
@@ -220,13 +229,16 @@ class _Recipe:
         from ophion.install import compose, device_files, divide
 
         if firmware.installed:
-            raise UsageError("this firmware has Ophion on it already", "take MicroPython's own")
+            raise UsageError(
+                "this firmware has Ophion on it already",
+                "take MicroPython's own; a board takes updates now: `ophion push`",
+            )
         layout = self._policy
         if not self._own_map:
             layout = divide(firmware, layout, self._slot or 0, self._flash_size or flash_size)
         keys, chain = _trusted(self._keys, self._roots)
         trusted = [public.mcuboot for public in keys]
-        files = device_files(layout, self._name, trusted, chain.data if chain else b"", self._native)
+        files = device_files(layout, self.name, trusted, chain.data if chain else b"", self._native)
         application = _application(self._app, self._keys, self._roots, layout.hw)
         return compose(firmware, layout, files, application, None if self._erase else users)
 
@@ -253,6 +265,12 @@ def _install_board(
             kept = load_record(place)
         check_chip(given, cable)
         before = _before(kept, given, any_version)
+        if given is None and before is not None and before.installed:
+            kept.drop()  # a copy of what Ophion made is no way back
+            raise UsageError(
+                "this board has Ophion on it already",
+                "push updates to it, or `ophion uninstall` with the folder that its installation kept",
+            )
         base = given or before
         assert base is not None
         made = recipe.compose(base, before, min(cable.flash_size, FLASH_MOST))
@@ -261,7 +279,13 @@ def _install_board(
         kept.in_state(INSTALLED)
         cable.restart()
     value = {"port": port, "mac": kept.mac, "record": str(place), **_told(made)}
-    show(as_json, value, "\n".join([f"{port}: Ophion is on {kept.mac}; it was: {place}", *_words(made)]))
+    words = [
+        f"{port}: Ophion is on {kept.mac}",
+        f"keep the folder {place}: `ophion uninstall` gives the board back with it",
+        *_words(made),
+        f"next: ophion push IMAGE --ble {recipe.name}",
+    ]
+    show(as_json, value, "\n".join(words))
 
 
 def _before(kept: Record, given: Firmware | None, any_version: bool) -> Firmware | None:

@@ -41,11 +41,11 @@ def register(app: typer.Typer) -> None:
     app.add_typer(keys, name="keys")
 
 
-def ask_passphrase(file: Path | None = None, *, twice: bool = False) -> bytes:
+def ask_passphrase(file: Path | None = None, key: str = "", *, twice: bool = False) -> bytes:
     """The passphrase (or PIN): of `file`, else from the environment, else from the terminal.
 
-    `twice` asks a person again to be sure. Raises UsageError where there is none of these, InputError when
-    the file cannot be read or is empty.
+    `key` is what it opens, for the prompt; `twice` asks a person again to be sure. Raises UsageError
+    where there is none of these, InputError when the file cannot be read or is empty.
     """
     if file is not None:
         from ophion.files import read_file
@@ -62,19 +62,21 @@ def ask_passphrase(file: Path | None = None, *, twice: bool = False) -> bytes:
             "the key needs a passphrase or PIN and there is no terminal",
             f"give --passphrase-file FILE, or set {PASSPHRASE_VARIABLE}",
         )
-    return str(
-        typer.prompt("passphrase or PIN", hide_input=True, err=True, confirmation_prompt=twice)
-    ).encode()
+    what = "PIN" if key.startswith("pkcs11:") else "passphrase" if key else "passphrase or PIN"
+    text = f"{what} of {key.partition('?')[0]}" if key else what
+    return str(typer.prompt(text, hide_input=True, err=True, confirmation_prompt=twice)).encode()
 
 
-def passphrase_source(file: Path | None) -> Callable[[], bytes]:
-    """`ask_passphrase` for `open_signer`: asked only when a key needs it."""
-    return lambda: ask_passphrase(file)
+def passphrase_source(file: Path | None, key: str = "") -> Callable[[], bytes]:
+    """`ask_passphrase` for `open_signer`: asked only when `key` needs it."""
+    return lambda: ask_passphrase(file, key)
 
 
 @keys.command("new")
 def new(
-    path: Annotated[Path, typer.Argument(help="The private key; the public one gets suffix .pub.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="The private key; the public one gets suffix .pub.")
+    ],
     kind: Annotated[
         str,
         typer.Option(
@@ -88,13 +90,16 @@ def new(
     force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Make a key pair: PATH (secret, mode 0600) and the public half beside it."""
+    """Make a key pair: PATH (secret) and its public half beside it.
+
+    PATH gets mode 0600, and a passphrase with --passphrase or --passphrase-file.
+    """
     from ophion.keys import generate, generate_recipient, parse_algorithm, public_path_of
 
     algorithm = None if kind == _DECRYPTS else parse_algorithm(kind)
     public_path = public_path_of(path)
     protect = passphrase or passphrase_file is not None
-    secret = ask_passphrase(passphrase_file, twice=True) if protect else None
+    secret = ask_passphrase(passphrase_file, str(path), twice=True) if protect else None
     if algorithm is None:
         digest = generate_recipient(path, passphrase=secret, force=force).keyhash
         lines = (
@@ -103,14 +108,15 @@ def new(
         )
     else:
         digest = generate(path, algorithm, passphrase=secret, force=force).keyhash
-        lines = "secret: whoever has it can update your devices", "public: devices get this one"
+        guard = " and knows its passphrase" if protect else ""
+        lines = f"secret: whoever has it{guard} can update your devices", "public: devices get this one"
     value = {"private": str(path), "public": str(public_path), "type": kind, "keyhash": digest.hex()}
     show(as_json, value, f"{path}  {lines[0]}\n{public_path}  {lines[1]}")
 
 
 @keys.command("show")
 def show_key(key: KeyArgument, passphrase_file: PassphraseFile = None, as_json: Json = False) -> None:
-    """Show the public half of a key and the hash by which images name it."""
+    """Show the public half of a key, and its hash in images."""
     value = _facts(_open(key, passphrase_file))
     lines = [f"{name:<9}{value[name]}" for name in ("type", "public", "keyhash", "spki")]
     if value["sample"]:
@@ -135,7 +141,7 @@ def export_public(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write the public half of a key: for devices, and for whoever verifies."""
+    """Write the public half of a key, for devices and verifiers."""
     from ophion.files import write_file
 
     if form not in _FORMS:
@@ -157,7 +163,7 @@ def export_public(
 def _open(key: str, passphrase_file: Path | None) -> PublicKey:
     from ophion.keys import open_public
 
-    return open_public(key, passphrase_source(passphrase_file))
+    return open_public(key, passphrase_source(passphrase_file, key))
 
 
 def _facts(public: PublicKey) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ophion.cli.complete import board_names
 from ophion.cli.key_verbs import PassphraseFile, ask_passphrase, passphrase_source
 from ophion.cli.output import Json, show, table
 from ophion.errors import InputError, OphionError, UsageError, VerificationFailed
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
     from ophion.provision import EfuseChip, Record, Report, State, Step, Wishes
 
 Board = Annotated[
-    str, typer.Argument(metavar="BOARD", help="A board that comes with ophion, or a layout.toml.")
+    str,
+    typer.Argument(
+        metavar="BOARD",
+        autocompletion=board_names,
+        help="A board that comes with ophion, or a layout.toml.",
+    ),
 ]
 Port = Annotated[str | None, typer.Option("--port", "-p", metavar="PORT", help="Serial port of the chip.")]
 Virtual = Annotated[
@@ -45,6 +51,8 @@ Download = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet-rom", help="Also switch the ROM's log off.")]
 Records = Annotated[Path, typer.Option(metavar="DIR", help="Where each device has its folder.")]
 
+_NAMED = 3  # rows in an error: the table above it has them all
+
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this module to `app`."""
@@ -67,7 +75,10 @@ def plan(
     passphrase_file: PassphraseFile = None,
     as_json: Json = False,
 ) -> None:
-    """Show what would be burned, in order; without --port or --virtual into a new chip."""
+    """Show what would be burned, in order.
+
+    Without --port or --virtual: into a new chip.
+    """
     from ophion.provision import begin, blank, steps
 
     layout, publics = _layout(board), _publics(boot_key, passphrase_file)
@@ -85,7 +96,7 @@ def plan(
         "steps": [_step(item) for item in left],
         "cannot": list(wishes.table.cannot),
     }
-    show(as_json, value, _plan_text(layout, state, left))
+    show(as_json, value, _plan_text(layout, state, left, new=port is None and virtual is None))
 
 
 def apply(
@@ -99,7 +110,7 @@ def apply(
     quiet_rom: Quiet = False,
     device_id: Annotated[str, typer.Option(metavar="ID", help="The device's id (default: its MAC).")] = "",
     name: Annotated[
-        str, typer.Option(metavar="NAME", help="What the device advertises (default: its board's).")
+        str, typer.Option("--name", metavar="NAME", help="What the device advertises (default: its board's).")
     ] = "",
     device_key: Annotated[
         str, typer.Option(metavar="TYPE", help="Give it a key for encrypted images: x25519 or ecdsa-p256.")
@@ -118,7 +129,10 @@ def apply(
     passphrase_file: PassphraseFile = None,
     as_json: Json = False,
 ) -> None:
-    """Burn what is left to burn, and say what to do next. Call it again after an interruption."""
+    """Burn what is left to burn, and say what to do next.
+
+    Call it again after an interruption.
+    """
     from ophion.provision import Job, begin, steps
 
     if yes != irreversible:
@@ -127,7 +141,7 @@ def apply(
         raise UsageError("there is no terminal to ask at", "scripts give --yes --irreversible")
     layout, publics = _layout(board), _publics(boot_key, passphrase_file)
     wishes = _wishes(layout, publics, flash_key, download, quiet_rom)
-    passphrase = ask_passphrase(passphrase_file, twice=True) if keep_key else None
+    passphrase = ask_passphrase(passphrase_file, "device.pem", twice=True) if keep_key else None
     pems = [public.pem for public in publics]
     job = Job(layout, _files(flash), pems, device_id, name, device_key, passphrase)
     job.check(wishes)
@@ -156,7 +170,10 @@ def check(
     passphrase_file: PassphraseFile = None,
     as_json: Json = False,
 ) -> None:
-    """Compare a chip with its table, row by row; exit code 7 when something is missing."""
+    """Compare a chip with its table, row by row.
+
+    The exit code is 7 when something is missing.
+    """
     from ophion.provision import check as compare
     from ophion.provision import load
 
@@ -174,9 +191,13 @@ def check(
     report = compare(wishes, state)
     show(as_json, _report(state, report), _report_text(report))
     if not report.good:
-        wrong = [*report.faults, *(item.says for item in report.missing)] or ["the chip shows nothing"]
+        lacking = [item.says for item in report.missing]
+        if len(lacking) > _NAMED:
+            lacking = [*lacking[:_NAMED], f"and {len(lacking) - _NAMED} more"]
+        wrong = [*report.faults, *lacking]
         raise VerificationFailed(
-            f"not as it should be: {'; '.join(wrong)}", "`ophion provision apply` goes on where it can"
+            f"not as it should be: {'; '.join(wrong or ['the chip shows nothing'])}",
+            "`ophion provision apply` goes on where it can",
         )
 
 
@@ -186,10 +207,12 @@ def _run(chip: EfuseChip, record: Record, makers: Any, close: bool, as_json: boo
     for step in burn(chip, record, makers, close=close):
         if step.irreversible:
             show(as_json, {"burned": _step(step)}, f"burned  {step.says}")
+    sealed = any(key["sealed"] for key in record.keys.values())
     todo = {
         "first start": "flash the signed firmware and start it once (it makes its key and encrypts flash), "
         "then call apply again",
-        "open": "flash what is sealed, start the device, see that it works; then call apply with --close",
+        "open": f"{'flash what is sealed, ' if sealed else ''}start the device, see that it works; "
+        "then call apply with --close",
         "closed": "done; nothing reaches the eFuses any more",
     }[record.state]
     value = {
@@ -225,7 +248,7 @@ def _layout(board: str) -> Layout:
 def _publics(keys: list[str] | None, passphrase_file: Path | None) -> list[PublicKey]:
     from ophion.keys import open_public
 
-    return [open_public(key, passphrase_source(passphrase_file)) for key in keys or []]
+    return [open_public(key, passphrase_source(passphrase_file, key)) for key in keys or []]
 
 
 def _wishes(layout: Layout, publics: list[PublicKey], flash_key: str, download: str, quiet: bool) -> Wishes:
@@ -298,12 +321,18 @@ def _step(step: Step) -> dict[str, Any]:
     }
 
 
-def _plan_text(layout: Layout, state: State, left: list[Step]) -> str:
-    head = f"{layout.name}: {state.chip} {state.mac}, revision {state.revision // 100}.{state.revision % 100}"
+def _plan_text(layout: Layout, state: State, left: list[Step], new: bool = False) -> str:
+    revision = f"revision {state.revision // 100}.{state.revision % 100}"
+    chip = f"a new {state.chip}, {revision} or later" if new else f"{state.chip} {state.mac}, {revision}"
+    head = f"{layout.name}: {chip}"
     if not left:
         return f"{head}\nnothing is left to burn"
     rows = [
-        [str(number), "for good" if item.irreversible else "-", item.says]
+        [
+            str(number),
+            "for good" if item.irreversible else "-",
+            f"{item.says}  (with --close)" if item.closes else item.says,
+        ]
         for number, item in enumerate(left, 1)
     ]
     return f"{head}\n{table(rows, ['step', 'burned', 'what'])}"

@@ -77,4 +77,4 @@ def _signer(folder: Path, key: str | None, passphrase_file: Path | None) -> Sign
             f"{folder} is a folder, and no key signs what it becomes",
             "add --key KEY, or a key under [sign] in its ophion.toml",
         )
-    return open_signer(name, passphrase_source(passphrase_file))
+    return open_signer(name, passphrase_source(passphrase_file, name))

@@ -58,6 +58,12 @@ Bases = Annotated[
         "--base", metavar="OLD", help="Image that the device may run, or a folder of them: sends a delta."
     ),
 ]
+DecryptKeys = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--enc-key", metavar="PEM", help="Private key that opens encrypted images, to make a delta of them."
+    ),
+]
 Compress = Annotated[
     bool, typer.Option("--compress", help="Send the image compressed, if that is the smallest.")
 ]
@@ -83,6 +89,7 @@ def push_image(
     passphrase_file: PassphraseFile = None,
     at_once: AtOnce = 4,
     base: Bases = None,
+    enc_key: DecryptKeys = None,
     compress: Compress = False,
     explain: Explain = False,
     as_json: Json = False,
@@ -94,6 +101,7 @@ def push_image(
     """
     from ophion.cli.push_many import push_on_save, push_to_many
     from ophion.cli.push_source import source_of
+    from ophion.keys import load_device_key
     from ophion.package import load_images
     from ophion.push import PushOptions, push
 
@@ -107,6 +115,7 @@ def push_image(
         connect_s=aim.timeout_s,
         access=aim.access,
         bases=[one for path in base or [] for one in load_images(path)],
+        enc_keys=[load_device_key(path).entry for path in enc_key or []],
         compress=compress,
         explain=explain,
     )
@@ -126,7 +135,7 @@ def push_image(
 def rollback(
     confirm: Confirm = False, wait: Wait = 120.0, retries: Retries = 5, as_json: Json = False
 ) -> None:
-    """Have the device run the application that it had before; nothing is sent."""
+    """Have the device run what it ran before; nothing is sent."""
     from ophion.push import PushOptions, roll_back
 
     aim = target()

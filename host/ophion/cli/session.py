@@ -9,6 +9,8 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from ophion.errors import DeviceNotFound, OphionError
+
 T = TypeVar("T")
 Radio = Annotated[
     str | None,
@@ -31,6 +33,7 @@ Timeout = Annotated[
     ),
 ]
 TIMEOUT_S = 15.0
+_LOOK_S = 2.0
 _NOISY = ("smpclient", "bumble", "bleak", "asyncio")
 
 
@@ -53,4 +56,24 @@ def run_async(radio: str | None, work: Callable[[], Awaitable[T]]) -> T:
 
 
 async def _main(work: Callable[[], Awaitable[T]]) -> T:
-    return await work()
+    try:
+        return await work()
+    except DeviceNotFound as error:
+        error.hint = await _who_is_here(error.hint)
+        raise
+
+
+async def _who_is_here(hint: str) -> str:
+    """`hint`; or, where it says no more than to look who is in range, who is."""
+    from ophion.push.discovery import scan
+    from ophion.push.link import LIST_HINT
+
+    if hint != LIST_HINT:
+        return hint
+    try:
+        found = await scan(_LOOK_S)
+    except OphionError:
+        return hint
+    if not found:
+        return "nobody is in range: is it switched on, and is nobody else connected to it?"
+    return f"in range: {', '.join(item.name or item.address for item in found)}"

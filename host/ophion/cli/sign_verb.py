@@ -205,7 +205,7 @@ class _Work:
             "version": str(self._version),
             "sign": {algorithm.value: algorithm.signs for algorithm in IMAGE_KEYS},
         }
-        hint = "when it is signed: the same command with --import-signature SIGNATURE --key PUBLIC.pem"
+        hint = "when it is signed: the same command with --import-signature SIGNATURE --key KEY.pub"
         return value, f"{target}  {len(digest)} bytes to be signed: {digest.hex()}\n{hint}"
 
     def sign(
@@ -218,7 +218,7 @@ class _Work:
         from ophion.sign import assemble, image_digest, sign, write_image
 
         digest = image_digest(self._payload, self._version, self._options)
-        source = passphrase_source(passphrase_file)
+        source = passphrase_source(passphrase_file, key)
         if signature is None:
             signer = open_signer(key, source)
             self._check_chain(signer.public)
@@ -266,6 +266,6 @@ def _outside(key: str, signature: Path, digest: bytes, passphrase_file: Path | N
     from ophion.keys import open_public, refuse_sample
     from ophion.sign import read_signature
 
-    public = open_public(key, passphrase_source(passphrase_file))
+    public = open_public(key, passphrase_source(passphrase_file, key))
     refuse_sample(public)
     return public, read_signature(read_file(signature, "signature"), public, digest)

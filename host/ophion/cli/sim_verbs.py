@@ -113,9 +113,12 @@ def sim(
     micropython: OtherMicroPython = None,
     as_json: Json = False,
 ) -> None:
-    """Run a simulated device until Ctrl-C: real MicroPython, a flash file, a Bluetooth radio.
+    """Run a simulated device until Ctrl-C.
 
-    A folder without a device gets a new one, for which --image and --key (or --roots) are needed, or --flash.
+    Real MicroPython, a flash file, a Bluetooth radio.
+
+    A folder without a device gets a new one, for which --image and --key (or --roots) are needed, or
+    --flash.
     """
     from ophion.build.boards import board_layout
     from ophion.sim import Cut, Simulator
@@ -187,9 +190,10 @@ def runtime(
     name: Annotated[str, typer.Option(help="Name of the device in the air.")] = "ophion-sim",
     as_json: Json = False,
 ) -> None:
-    """Make the runtime of a simulated board: bootloader and frozen files, as an image to sign and push.
+    """Make the runtime of a simulated board.
 
-    For a chip this is the micropython.bin of its board build.
+    Bootloader and frozen files, as an image to sign and push. For a chip this is the micropython.bin of
+    its board build.
     """
     from ophion.build.boards import board_layout
     from ophion.build.layout import load_layout
@@ -257,7 +261,7 @@ def _announce(name: str, transport: str, folder: Path, as_json: bool) -> None:
     if as_json:
         print_json({"event": "running", "name": name, "transport": transport, "radio": radio})
         return
-    typer.echo(f"{name} runs; in another terminal: ophion push IMAGE --ble {name} --radio {radio}")
+    typer.echo(f"the device in {folder} runs; in another terminal: ophion push IMAGE --sim {folder}")
     typer.echo("Ctrl-C switches it off\n")
 
 

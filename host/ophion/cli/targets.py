@@ -80,8 +80,12 @@ class Target:
     def one(self) -> str:
         """The only device. Raises UsageError for none or several."""
         if len(self.devices) != 1:
-            found = "no device is named" if not self.devices else f"{len(self.devices)} devices are named"
-            raise UsageError(f"{found}, this verb talks to one", f"name one with {_HINT}")
+            if self.devices:
+                raise UsageError(
+                    f"{len(self.devices)} devices are named, this verb talks to one",
+                    f"leave one of them: {', '.join(self.devices)}",
+                )
+            raise UsageError("no device is named, this verb talks to one", f"name one with {_HINT}")
         return self.devices[0]
 
     @property

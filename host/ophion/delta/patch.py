@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 from ophion_boot.core.delta import Decoder, DeltaError
 from ophion_boot.fmt import FormatError
 from ophion_boot.fmt.delta import HEADER_BYTES, MAGIC, SECTOR, TABLE_BITS, Header, make_header
+from ophion_boot.fmt.sealed import MAGIC as SEALED_MAGIC
 
 from ophion.delta.checking import SHORT, apply_on_micropython
 from ophion.delta.encoder import SEGMENT_BYTES, encode
@@ -57,17 +59,28 @@ def _coded(old: bytes, new: bytes, bits: int, segment_bytes: int) -> bytes:
     return encode(old, new, path, bits, segment_bytes)
 
 
-def make_image_patch(old: ImageFile | None, new: ImageFile, *, small: bool = False) -> bytes:
+def make_image_patch(
+    old: ImageFile | None,
+    new: ImageFile,
+    *,
+    small: bool = False,
+    enc_keys: Sequence[tuple[bytes, int, bytes]] = (),
+) -> bytes:
     """The patch between two signed images, or for any device; see `make_patch`.
 
-    Raises PatchError, also for encrypted images.
+    For an encrypted `new` it is a sealed patch (SPEC.md 12.7), and `enc_keys` are private keys that open the
+    images (`ophion.keys.DeviceKey.entry`). Raises PatchError, also for a plain image after an encrypted one,
+    or when no key opens an image.
     """
-    for image, name in ((old, "old"), (new, "new")):
-        if image and image.aes_bits:
-            raise PatchError(
-                f"the {name} image is encrypted: nothing in it is like anything else",
-                "push the new image as it is",
-            )
+    if new.aes_bits:
+        from ophion.delta.sealed import seal_patch
+
+        return seal_patch(old, new, enc_keys, small=small)
+    if old and old.aes_bits:
+        raise PatchError(
+            "the old image is encrypted, the new one is not: what they share would be sent in the clear",
+            "push the new image as it is, or make its patch with --no-base",
+        )
     return make_patch(old.image if old else b"", new.image, small=small)
 
 
@@ -91,15 +104,19 @@ def apply_patch(old: bytes, patch: bytes) -> bytes:
 
 
 def is_patch(data: bytes) -> bool:
-    """True for bytes that begin as a patch does."""
-    return data.startswith(MAGIC)
+    """True for bytes that begin as a patch does, sealed or not."""
+    return data.startswith((MAGIC, SEALED_MAGIC))
 
 
 def describe_patch(patch: bytes) -> dict[str, Any]:
     """What `patch` needs and makes, as values that JSON can hold; sizes and offsets in bytes.
 
-    Raises PatchError for what is no whole patch.
+    Of a sealed patch: who can read it, and what it is for. Raises PatchError for what is no whole patch.
     """
+    if patch.startswith(SEALED_MAGIC):
+        from ophion.delta.sealed import describe_sealed
+
+        return describe_sealed(patch)
     try:
         header = Header(patch)
     except FormatError as error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -49,6 +50,13 @@ class Record:
         text = json.dumps({"version": _VERSION, **fields}, indent=1) + "\n"
         write_file(self.folder / _NAME, text.encode(), mode=0o600)
         return record
+
+    def drop(self) -> None:
+        """Forget it: the copy of the flash and the record, and their folder when nothing else is in it."""
+        for name in (_FLASH, _NAME):
+            (self.folder / name).unlink(missing_ok=True)
+        with suppress(OSError):
+            self.folder.rmdir()
 
     def check(self, cable: Cable) -> None:
         """Raise UsageError unless the chip on `cable` is the one of this record."""

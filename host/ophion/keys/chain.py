@@ -146,11 +146,18 @@ class Chain:
                     refuse_hash(found, "anyone can sign with it", "use keys of your own", allow)
 
     def check_signs_with(self, public: PublicKey) -> None:
-        """Raise UsageError unless this chain vouches for `public` as a signing key."""
+        """Raise UsageError unless this chain vouches for `public` as a signing key, or when it revokes it."""
         if self.need(SIGNING).subject != public.keyhash:
             raise UsageError(
                 "the chain is for another signing key than the one given", "see `ophion keys chain show`"
             )
+        revoked = {one.subject for one in self.statements if one.role == REVOCATION}
+        for one in self.statements:
+            if one.role in (INTERMEDIATE, SIGNING) and one.subject in revoked:
+                raise UsageError(
+                    f"the chain itself revokes its {ROLES[one.role]}: no device would take the image",
+                    "sign with a key that replaces it: `ophion keys rotate`",
+                )
 
 
 def _place(statement: Statement) -> tuple[int, int, bool]:

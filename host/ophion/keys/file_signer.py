@@ -131,12 +131,18 @@ def _new(algorithm: Algorithm) -> PrivateKey:
 
 def _parse_private(data: bytes, secret: bytes | None, where: str) -> PrivateKey:
     if b"PUBLIC KEY-----" in data:
-        raise KeyFileError(f"{where} is a public key, signing needs the private one")
+        raise KeyFileError(
+            f"{where} is a public key, signing needs the private one",
+            "`ophion keys new` writes it as a .pem file beside the .pub file",
+        )
     try:
         key = serialization.load_pem_private_key(data, secret)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         if secret is not None:
-            raise KeyFileError(f"{where} cannot be opened: wrong passphrase or damaged file") from None
+            raise KeyFileError(
+                f"{where} cannot be opened: wrong passphrase or damaged file",
+                "try again; a passphrase that is lost cannot be found out, and the key is lost with it",
+            ) from None
         raise KeyFileError(f"{where} is not a private key in PEM form") from None
     if not isinstance(key, Ed25519PrivateKey | ec.EllipticCurvePrivateKey | RSAPrivateKey):
         kind = type(key).__name__.strip("_")

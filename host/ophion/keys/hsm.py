@@ -141,7 +141,7 @@ def _token(uri: Pkcs11Uri) -> pkcs11.Token:
     tokens = [slot.get_token() for slot in library.get_slots(token_present=True) if _slot_fits(slot, uri)]
     found = [token for token in tokens if _token_fits(token, uri)]
     if not found:
-        labels = ", ".join(token.label for token in tokens if token.label) or "none"
+        labels = ", ".join(token.label for token in tokens if token.label) or "none that is initialised"
         raise KeyFileError(f"{uri}: no such token", f"tokens of {module}: {labels}")
     if len(found) > 1:
         raise KeyFileError(f"{uri}: {len(found)} tokens fit", "add serial= or slot-id= to the URI")
@@ -169,7 +169,10 @@ def _find(session: pkcs11.Session, uri: Pkcs11Uri) -> Any:
 
     found = _search(session, pkcs11.ObjectClass.PRIVATE_KEY, uri.object, uri.id)
     if not found:
-        raise KeyFileError(f"{uri}: no such private key in the token", "the PIN may be missing, too")
+        others = _search(session, pkcs11.ObjectClass.PRIVATE_KEY, "", b"")
+        labels = ", ".join(str(_attribute(key, pkcs11.Attribute.LABEL) or "(no label)") for key in others)
+        hint = f"private keys in it: {labels}" if labels else "it shows no private key: is a PIN missing?"
+        raise KeyFileError(f"{uri}: no such private key in the token", hint)
     if len(found) > 1:
         raise KeyFileError(f"{uri}: {len(found)} private keys fit", "add id= or object= to the URI")
     return found[0]

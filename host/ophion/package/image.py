@@ -15,7 +15,7 @@ from ophion_boot.core.trust import Trust
 from ophion_boot.core.trust_rules import Device
 from ophion_boot.core.verify import Verifier, VerifyError
 from ophion_boot.fmt import FormatError
-from ophion_boot.fmt.image import Header, signature_tlvs
+from ophion_boot.fmt.image import Header, signature_tlvs, wrapped_tlv
 from ophion_boot.fmt.wrapped import wrapped_keys
 
 from ophion.errors import ImageError, VerificationFailed
@@ -141,7 +141,7 @@ class ImageFile:
 
     def unsigned_reason(self) -> str:
         """Why no device could take this image, whatever its key; "" when nothing is missing."""
-        at = self.header_size + self.payload_size + self.protected_size
+        at = self.signed_size
         area = self.data[at : self.size]
         own = [tlv for tlv in self.tlvs if not tlv.protected]
         try:
@@ -154,12 +154,26 @@ class ImageFile:
 
     def wrapped(self) -> list[tuple[bytes, int, bytes]]:
         """The wrapped keys [(key id, TLV type, blob)]: one without an id, or several. Raises ImageError."""
-        at = self.header_size + self.payload_size + self.protected_size
+        at = self.signed_size
         entries = [(tlv.kind, tlv.offset - at, len(tlv.value)) for tlv in self.tlvs if not tlv.protected]
         try:
             return list(wrapped_keys(self._header(), entries, self.data[at : self.size]))
         except FormatError as error:
             raise ImageError(str(error)) from None
+
+    def wrapped_tlv(self) -> Tlv | None:
+        """The TLV with the wrapped keys of an encrypted image. Raises ImageError."""
+        own = [tlv for tlv in self.tlvs if not tlv.protected]
+        try:
+            found = wrapped_tlv(self._header(), [(tlv.kind, tlv.offset, len(tlv.value)) for tlv in own])
+        except FormatError as error:
+            raise ImageError(str(error)) from None
+        return next((tlv for tlv in own if found and tlv.kind == found[0]), None)
+
+    @property
+    def signed_size(self) -> int:
+        """Bytes that the digest covers: header, payload and protected TLVs."""
+        return self.header_size + self.payload_size + self.protected_size
 
     def _header(self) -> Header:
         return Header(self.data)
@@ -198,6 +212,10 @@ def parse_image(data: bytes, where: str = "image") -> ImageFile:
 
     Raises ImageError for anything that the device's parser refuses.
     """
+    if is_romfs(data):
+        raise ImageError(
+            f"{where} is a payload, not an image: nobody has signed it", "`ophion sign` makes an image of it"
+        )
     try:
         header = Header(data)
         needed = header.signed_size + _INFO_BYTES

@@ -48,6 +48,7 @@ class Step:
     value: int = 1
     data: bytes = b""
     purpose: str = ""
+    closes: bool = False
 
     @property
     def irreversible(self) -> bool:
@@ -157,7 +158,9 @@ def _steps(wishes: Wishes, state: State, unmet: list[Condition], close: bool) ->
                 item.row.name, DATA, item.target, f"{action} {item.target}", 1, item.data, item.row.target
             )
         else:
-            yield Step(item.row.name, item.kind, item.target, item.says, item.value, purpose=item.row.target)
+            says = f"KEY_PURPOSE_{item.target[-1]} = {item.row.target}" if item.kind == PURPOSE else item.says
+            closes = item.row.after == "close"
+            yield Step(item.row.name, item.kind, item.target, says, item.value, b"", item.row.target, closes)
 
 
 def _encrypts(wishes: Wishes, state: State) -> bool:

@@ -1,6 +1,6 @@
 """In which form an image is sent: as it is, or as a patch (SPEC.md 12) of what runs, or of nothing.
 
-The smallest form that the device says it can take is sent. A form is a function of (image, bases, what the
+The smallest form that the device says it can take is sent. A form is a function of (image, Known, what the
 device told); it returns the bytes, or raises Unfit with the reason. The full image is not one of them: it
 always can be sent.
 """
@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ophion_boot.fmt.delta import TABLE_BITS, VERSION
+from ophion_boot.fmt.sealed import VERSION as SEALED_VERSION
 
-from ophion.delta import make_image_patch, make_patch
+from ophion.delta import make_image_patch
 from ophion.errors import PatchError
 from ophion.package.image import ImageFile
 from ophion.push.group64 import DeltaBaseResponse
@@ -52,41 +53,56 @@ class Choice:
         return "; ".join(f"{one.form}: {one.reason}" for one in self.possibilities if one.reason)
 
 
-def delta(image: ImageFile, bases: Sequence[ImageFile], device: DeltaBaseResponse) -> bytes:
-    """A patch for the image that the device runs, which has to be among `bases`."""
-    if not bases:
+@dataclass(frozen=True)
+class Known:
+    """What is known beside the image: `bases` that the device may run, private keys that open images."""
+
+    bases: Sequence[ImageFile] = ()
+    enc_keys: Sequence[tuple[bytes, int, bytes]] = field(default=(), repr=False)
+
+
+def delta(image: ImageFile, known: Known, device: DeltaBaseResponse) -> bytes:
+    """A patch for the image that the device runs, which has to be among `known.bases`."""
+    if not known.bases:
         raise Unfit("no image is given that the device may run (--base)")
-    runs = next((base for base in device.bases if base.image == image.number), None)
+    named = [*device.bases, *device.encrypted]
+    runs = next((base for base in named if base.image == image.number), None)
     if runs is None:
         raise Unfit("the device names no image that a patch can be made against")
-    old = next((base for base in bases if (base.hash, base.size) == (runs.hash, runs.size)), None)
+    old = next((base for base in known.bases if (base.hash, base.size) == (runs.hash, runs.size)), None)
     if old is None:
         raise Unfit(f"the device runs {runs.version} ({runs.hash.hex()[:16]}), which was not given")
+    return _made(old, image, known, device)
+
+
+def compressed(image: ImageFile, known: Known, device: DeltaBaseResponse) -> bytes:
+    """A patch that needs no image: the whole one, made small."""
+    return _made(None, image, known, device)
+
+
+def _made(old: ImageFile | None, new: ImageFile, known: Known, device: DeltaBaseResponse) -> bytes:
+    if new.aes_bits and device.sealed != SEALED_VERSION:
+        there = f"of format {device.sealed}, this is {SEALED_VERSION}" if device.sealed else "not"
+        raise Unfit(f"the image is encrypted, and patches of such images the device takes {there}")
     try:
-        return make_image_patch(old, image, small=device.bits < TABLE_BITS[-1])
+        small = device.bits < TABLE_BITS[-1]
+        return make_image_patch(old, new, small=small, enc_keys=known.enc_keys)
     except PatchError as error:
         raise Unfit(error.message) from None
 
 
-def compressed(image: ImageFile, bases: Sequence[ImageFile], device: DeltaBaseResponse) -> bytes:
-    """A patch that needs no image: the whole one, made small. It uses no `bases`."""
-    if image.aes_bits:
-        raise Unfit("the image is encrypted, that does not get smaller")
-    return make_patch(b"", image.image, small=device.bits < TABLE_BITS[-1])
-
-
-_FORMS: dict[str, Callable[[ImageFile, Sequence[ImageFile], DeltaBaseResponse], bytes]] = {
+_FORMS: dict[str, Callable[[ImageFile, Known, DeltaBaseResponse], bytes]] = {
     DELTA: delta,
     COMPRESSED: compressed,
 }
 
 
 class Chooser:
-    """Chooses for one device; what it made once is not made again. `bases` are images that it may run; with
+    """Chooses for one device; what it made once is not made again. `known` is what patches are made of; with
     `compress` the whole image is made small, too, which takes a while here and there."""
 
-    def __init__(self, bases: Sequence[ImageFile], compress: bool = False) -> None:
-        self._bases = bases
+    def __init__(self, known: Known, compress: bool = False) -> None:
+        self._known = known
         self._compress = compress
         self._made: dict[tuple[str, bytes, bytes], bytes | Unfit] = {}
         self._refused: dict[tuple[str, bytes], str] = {}
@@ -123,10 +139,10 @@ class Chooser:
             raise Unfit("the device takes no patches")
         if device.patch != VERSION:
             raise Unfit(f"the device takes patches of format {device.patch}, this is format {VERSION}")
-        key = form, image.hash, b"".join(base.hash for base in device.bases)
+        key = form, image.hash, b"".join(base.hash for base in [*device.bases, *device.encrypted])
         if key not in self._made:
             try:
-                self._made[key] = await asyncio.to_thread(_FORMS[form], image, self._bases, device)
+                self._made[key] = await asyncio.to_thread(_FORMS[form], image, self._known, device)
             except Unfit as why:
                 self._made[key] = why
         made = self._made[key]

@@ -151,13 +151,16 @@ class DeltaBase(_Part):
 
 class DeltaBaseResponse(_ReadResponse):
     """What patches can be made against, the format of those that are taken (0: none), and the largest table
-    of their decoder (2^bits entries)."""
+    of their decoder (2^bits entries). `sealed` is the format of sealed patches that are taken, `encrypted`
+    what only those can be made against."""
 
     _COMMAND_ID = 5
 
     bases: list[DeltaBase]
     patch: int = 0
     bits: int = 0
+    sealed: int = 0
+    encrypted: tuple[DeltaBase, ...] = ()
 
 
 class DeltaBaseRead(_ReadRequest):

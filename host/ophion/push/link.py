@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager, suppress
 from typing import Any
 
@@ -29,7 +30,7 @@ from smpclient.transport import SMPTransportDisconnected
 from smpclient.transport.ble import SMPBLETransportDeviceNotFound, SMPBLETransportNotSMPServer
 
 from ophion.errors import DeviceNotFound, LinkLost, OphionError, RefusedError
-from ophion.ports import PORT_ERRORS
+from ophion.ports import PORT_ERRORS, ports
 from ophion.push.access import OPERATOR, WIRES, Access, show_token
 from ophion.push.group64 import GROUP as OPHION_GROUP
 from ophion.push.group64 import (
@@ -49,10 +50,14 @@ from ophion.push.group64 import (
 from ophion.push.pipeline import SLOW_ANSWER_TIMEOUT_S, Limits, Uploader
 from ophion.push.refusal import GENERIC, refusal
 from ophion.push.settings import READABLE, setting, value_of
+from ophion.push.slots import REQUEST as SLOTS
+from ophion.push.slots import Slot, slots_told, with_sizes
 from ophion.push.wire import transport_of_device
 
 CONNECT_TIMEOUT_S = 15.0
 ANSWER_TIMEOUT_S = 5.0
+LIST_HINT = "see `ophion device list`"
+"""The hint of a DeviceNotFound over Bluetooth: nobody has looked who else is there."""
 
 
 class Link:
@@ -141,6 +146,17 @@ class Link:
         """The image list (SMP image state)."""
         answer = await self._request(ImageStatesRead(), "the image list")
         return list(answer.images)
+
+    async def slots(self, images: Sequence[ImageState]) -> list[Slot]:
+        """The slots that hold `images`, with their sizes; empty for a device that does not tell of them."""
+        with converted(self.device, "its slots"):
+            answer = await asyncio.wait_for(self._transport.send_and_receive(SLOTS), ANSWER_TIMEOUT_S)
+        told = slots_told(answer)
+        try:
+            patches = await self.patches() if told else None
+        except RefusedError:
+            patches = None
+        return with_sizes(told, images, patches.bases if patches else ())
 
     async def test(self, digest: bytes) -> list[ImageState]:
         """Ask that the image of this hash is tried at the next boot; the device verifies it first."""
@@ -327,9 +343,14 @@ class Link:
 
 def not_found(device: str) -> DeviceNotFound:
     """The error for a device that nobody saw."""
-    if device.startswith(WIRES):
-        return DeviceNotFound(f"nothing answers at {device}", "is it switched on, and is this its place?")
-    return DeviceNotFound(f"no device named {device} is in range", "see `ophion device list`")
+    if not device.startswith(WIRES):
+        return DeviceNotFound(f"no device named {device} is in range", LIST_HINT)
+    kind, _, place = device.partition(":")
+    if kind != "udp" and os.name == "posix" and not os.path.exists(place):
+        return DeviceNotFound(
+            f"there is no serial port {place}", f"ports here: {', '.join(ports()) or 'none'}"
+        )
+    return DeviceNotFound(f"nothing answers at {device}", "is it switched on, and is this its place?")
 
 
 @contextmanager

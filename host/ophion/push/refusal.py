@@ -30,7 +30,8 @@ _HINTS: dict[tuple[int, int], str] = {
     ),
     (OPHION_GROUP, OphionRc.IMAGE_ON_TRIAL): "confirm it (`ophion device confirm`), then deliver again",
     (OPHION_GROUP, OphionRc.STATEMENT_TOO_OLD): "see `ophion device trust` and `ophion keys chain show`",
-    (_IMAGE_GROUP, IMG_MGMT_ERR.INVALID_IMAGE_TOO_LARGE): "make the payload smaller",
+    (_IMAGE_GROUP, IMG_MGMT_ERR.INVALID_IMAGE_TOO_LARGE): "`ophion size IMAGE` shows what takes the space",
+    (_IMAGE_GROUP, IMG_MGMT_ERR.HASH_NOT_FOUND): "`ophion device images` shows what it holds, with hashes",
     (_IMAGE_GROUP, IMG_MGMT_ERR.INVALID_HASH): (
         "check the file with `ophion verify IMAGE --key PUB`, with the public key that the device has"
     ),
@@ -40,12 +41,21 @@ _HINTS: dict[tuple[int, int], str] = {
 }
 
 
+# What a device says (bootloader/SPEC.md 8.2) -> a hint that fits better than that of the code.
+_REASONS = {
+    "image for hardware": "push it to that hardware, or sign it for this one too: `ophion sign --hardware`",
+    "image needs MicroPython": "update the device's MicroPython first, or build and sign for the older one",
+    "signed by an unknown key": "sign with a key that the device trusts: `ophion device trust` shows them",
+}
+
+
 def refusal(action: str, group: int, rc: int, reason: str = "") -> RefusedError:
     """The RefusedError for `rc` of `group` (GENERIC for SMP's own codes) to `action` ("the upload")."""
     name = _name(group, rc)
-    words = f": {reason}" if reason else ""
-    message = f"the device refused {action}{words} ({name})"
-    return RefusedError(message, _HINTS.get((group, rc), ""), group=group, rc=rc, reason=reason)
+    said = f": {reason}" if reason else ""
+    message = f"the device refused {action}{said} ({name})"
+    hint = next((text for words, text in _REASONS.items() if words in reason), "")
+    return RefusedError(message, hint or _HINTS.get((group, rc), ""), group=group, rc=rc, reason=reason)
 
 
 def _name(group: int, rc: int) -> str:

@@ -14,7 +14,12 @@ READABLE = (*NAMES, "access")
 def setting(name: str, value: str) -> tuple[str, bytes]:
     """(key, bytes) of a setting; no bytes for an empty value. Raises UsageError."""
     if name not in NAMES:
-        raise UsageError(f"no setting is called {name!r}", f"one of {', '.join(NAMES)}")
+        raise UsageError(
+            f"no setting is called {name!r}",
+            f"one of {', '.join(NAMES)}; access is a matter of the firmware"
+            if name in READABLE
+            else f"one of {', '.join(NAMES)}",
+        )
     if name == "name" or not value:
         return f"ophion/{name}", value.encode()
     if not value.isdecimal() or int(value) >= 1 << 32:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Protocol
 
 from smp.image_management import IMG_MGMT_ERR, ImageState
@@ -35,7 +35,7 @@ from ophion.push.events import (
     Uploaded,
     Uploading,
 )
-from ophion.push.forms import FULL, Choice, Chooser
+from ophion.push.forms import FULL, Choice, Chooser, Known
 from ophion.push.group64 import LogEntry
 from ophion.push.link import CONNECT_TIMEOUT_S, Link
 
@@ -62,6 +62,7 @@ class PushOptions:
     access     what is shown to the device on each connection, None: nothing
     window     how many requests may be on their way at once; None: what the device has buffers for
     bases      images that the device may run: if it does, it is sent a patch, when that is smaller
+    enc_keys   private keys that open encrypted images (`ophion.keys.DeviceKey.entry`), to make patches of
     compress   send the image compressed, if that is the smallest
     explain    tell in which forms the image could be sent, also when there are no bases
     """
@@ -74,6 +75,7 @@ class PushOptions:
     access: Access | None = None
     window: int | None = None
     bases: Sequence[ImageFile] = ()
+    enc_keys: Sequence[tuple[bytes, int, bytes]] = field(default=(), repr=False)
     compress: bool = False
     explain: bool = False
 
@@ -134,7 +136,7 @@ class Update:
         self._log_mark = 0
         self._seen = False
         self._runs_already = False
-        self._chooser = Chooser(options.bases, options.compress)
+        self._chooser = Chooser(Known(options.bases, options.enc_keys), options.compress)
 
     async def close(self) -> None:
         """End the connection, if there is one."""

@@ -15,9 +15,19 @@ from pathlib import Path
 from ophion.build.mpy import compile_module, find_compiler
 from ophion.build.romfs import pack_romfs
 from ophion.delta.patch import make_patch
+from ophion.delta.sealed import seal_patch
+from ophion.keys import load_device_key
+from ophion.package import load_image
 
 HERE = Path(__file__).parent
 IMAGES = HERE.parent / "images"
+# Sealed patches have a nonce of their own each time: they are made only when they are not there.
+SEALED = {
+    "sealed": ("enc-d1", "enc-d4"),
+    "sealed-plain": ("d1", "enc-d4"),
+    "sealed-alone": ("", "enc-d4"),
+    "sealed-many": ("enc-d1", "enc-many"),
+}
 FOLDER = "bootloader/ophion_boot/core"
 
 
@@ -67,6 +77,20 @@ def main() -> None:
     for name, new in bad(old):
         (HERE / f"{name}.patch").write_bytes(make_patch(old, new))
     (HERE / "d3-alone.patch").write_bytes(make_patch(b"", (IMAGES / "d3.bin").read_bytes()))
+    seal()
+
+
+def seal() -> None:
+    """Sealed patches: to enc-d4 from enc-d1, from d1, and from nothing; and one for 16 recipients."""
+    keys = [
+        load_device_key(HERE.parent / "mcuboot" / f"{name}.pem", allow_sample=True).entry
+        for name in ("key-x25519", "key-enc-p256")
+    ]
+    for made, (old, new) in SEALED.items():
+        if not (HERE / f"{made}.patch").exists():
+            before, after = (load_image(IMAGES / f"{name}.bin") if name else None for name in (old, new))
+            assert after
+            (HERE / f"{made}.patch").write_bytes(seal_patch(before, after, keys, segment_bytes=700))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ophion.build.espimage import app_image
+from ophion.keys import load_recipient, open_signer
+from ophion.keys.recipient import generate_device_key
+from ophion.sign import SignOptions
+from ophion.sign import sign as make_image
+from ophion.versions import parse_version
 
 HERE = Path(__file__).parent
 DELTA = HERE.parent / "delta"
@@ -40,6 +45,8 @@ ENCRYPTED = {
 }
 # Images that are alike, for patches: name: (version, the payload, cut to whole units of 32).
 ALIKE = {"d1": ("1.0.0", "old.bin"), "d2": ("2.0.0", "new.bin")}
+# The same, encrypted: name: (the device's key, bits of AES).
+ALIKE_ENCRYPTED = {"d1": ("key-x25519", 128), "d4": ("key-enc-p256", 256)}
 APPS = {"needs11": ("8.0.0", 5000), "needs12": ("9.0.0", 700)}
 
 
@@ -61,12 +68,31 @@ def main() -> None:
         sign(name, version, content[: len(content) // 32 * 32])
     # A little in each sector: patches that are soon decoded.
     content = (DELTA / "old.bin").read_bytes()
+    encrypted("d1", "1.0.0", content[: len(content) // 32 * 32])
     pieces = [content[at : at + 3800] + random.Random(at).randbytes(72) for at in range(0, 15200, 3800)]
     sign("d3", "3.0.0", b"".join(pieces) + content[:3808])
+    # So much of it that the patch has several blocks and segments.
+    more = [content[at : at + 3200] + random.Random(at).randbytes(672) for at in range(0, 15200, 3800)]
+    sign("d4", "4.0.0", b"".join(more) + content[:3808])
+    encrypted("d4", "4.0.0", b"".join(more) + content[:3808])
     sign("rd1", "1.0.0", app_image([(0x3C000020, content[:9000])]))
     sign("rd3", "1.3.0", app_image([(0x3C000020, b"".join(pieces)[:11000])]))
     for name, (version, size) in RUNTIMES.items():
         sign(name, version, app_image([(0x3C000020, random.Random(name).randbytes(size))]))
+
+
+def encrypted(name: str, version: str, payload: bytes) -> None:
+    """Make enc-NAME; with d4 also enc-many, for as many recipients as may be, the last one us."""
+    key, bits = ALIKE_ENCRYPTED[name]
+    if not (HERE / f"enc-{name}.bin").exists():
+        options = ["-E", KEY.with_name(f"{key}-pub.pem"), "--encrypt-keylen", str(bits)]
+        sign(f"enc-{name}", version, payload, options)
+    if name == "d4" and not (HERE / "enc-many.bin").exists():
+        others = [generate_device_key("ecdsa-p256").recipient for _ in range(15)]
+        recipients = [*others, load_recipient(KEY.with_name(f"{key}-pub.pem"), allow_sample=True)]
+        options = SignOptions(recipients=recipients, aes_bits=bits)
+        signer = open_signer(f"file:{KEY}", allow_sample=True)
+        (HERE / "enc-many.bin").write_bytes(make_image(payload, parse_version(version), signer, options))
 
 
 def sign(name: str, version: str, content: bytes, encrypt: Sequence[object] = ()) -> None:
