@@ -40,7 +40,7 @@ def board(bench, mode, passkey=None, operators=("operator.pub",)):
 
 
 def options(access):
-    return PushOptions(access=access, retries=1, wait_s=60)
+    return PushOptions(access=access, retries=1, wait_s=60, compress=False)
 
 
 async def update(bench, image, access):

@@ -2,12 +2,14 @@
 
 from contextlib import aclosing
 
-from ophion.push import push
+from ophion.push import PushOptions, push
 
 NAME = "e2e-device"
+AS_IT_IS = PushOptions(compress=False)
+"""The whole image goes out, byte by byte."""
 
 
-async def push_all(image, *options):
+async def push_all(image, options=AS_IT_IS):
     """Push `image` to the device called NAME; return the events, in their order."""
-    async with aclosing(push(image, NAME, *options)) as events:
+    async with aclosing(push(image, NAME, options)) as events:
         return [event async for event in events]

@@ -6,8 +6,8 @@ from contextlib import aclosing, suppress
 import pytest
 from ophion.errors import DeviceNotFound, LinkLost
 from ophion.push import Confirmed, Link, Resumed, push
+from pushing import AS_IT_IS, NAME
 
-NAME = "e2e-device"
 INTERRUPTIONS = 12
 SECOND_RUNTIME = "Loaded app from partition at offset 0x240000"
 FIRST_OPS, LAST_OPS = 6, 60
@@ -98,7 +98,7 @@ async def test_a_push_goes_on_by_itself(bench):
     async with bench.device(bench.image("1.0.0").image) as sim:
         wanted = [30_000, 60_000, 90_000]
         seen = []
-        async with aclosing(push(new, NAME)) as events:
+        async with aclosing(push(new, NAME, AS_IT_IS)) as events:
             async for event in events:
                 seen.append(event)
                 if wanted and getattr(event, "offset", 0) > wanted[0]:

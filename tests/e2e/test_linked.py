@@ -1,16 +1,14 @@
 """Linked firmware, with short names and packed texts, does what its modules do, on a simulated chip."""
 
-from contextlib import aclosing
-
 import pytest
 from ophion.build.frozen import frozen_files, linked
 from ophion.build.layout import load_layout
 from ophion.build.names import readable
 from ophion.errors import RefusedError, RevertedError
 from ophion.package import load_image
-from ophion.push import Confirmed, Link, push
+from ophion.push import Confirmed, Link
+from pushing import NAME, push_all
 
-NAME = "e2e-device"
 BOARD = "esp32s3"
 HEAP = "32M"
 CRASHES = "print('crashes now')\nraise ValueError('on purpose')\n"
@@ -34,11 +32,6 @@ def files(made):
     found = {path: data for path, data in made.files.items() if path.startswith("ophion_boot/")}
     assert sorted(found) == [f"ophion_boot/{name}.py" for name in ("__init__", "main", "service")]
     return found
-
-
-async def push_all(image):
-    async with aclosing(push(image, NAME)) as events:
-        return [event async for event in events]
 
 
 async def test_updates_are_installed_and_go_back_and_tampered_ones_are_refused(bench):

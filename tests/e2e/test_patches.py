@@ -66,12 +66,12 @@ async def test_what_cannot_be_a_delta_is_sent_as_it_is_with_the_reason(bench):
     twin = parse_image(bytes(damaged))
     assert twin.hash == old.hash
     async with bench.device(old.image):
-        events = await pushed(new, bases=[other], restart=False)
+        events = await pushed(new, bases=[other], restart=False, compress=False)
         (chosen,) = of(Chosen, events)
         assert chosen.form == "full" and chosen.reason.startswith("delta: the device runs 1.0.0 (")
         async with Link(NAME) as link:
             await link.erase()
-        events = await pushed(new, bases=[twin], restart=False)
+        events = await pushed(new, bases=[twin], restart=False, compress=False)
         first, second = of(Chosen, events)
         assert first.form == "delta" and second.form == "full"
         assert "refused by the device: patch is for the image" in second.reason
@@ -81,7 +81,7 @@ async def test_what_cannot_be_a_delta_is_sent_as_it_is_with_the_reason(bench):
 async def test_an_image_is_sent_compressed_where_no_base_is_known(bench):
     old, new = bench.image("1.0.0"), bench.image("1.1.0", asset=20_000)
     async with bench.device(old.image):
-        events = await pushed(new, compress=True, restart=False)
+        events = await pushed(new, restart=False)
         (chosen,) = of(Chosen, events)
         assert chosen.form == "compressed" and chosen.size * 2 < chosen.total == new.size
         assert of(Uploaded, events)[0].total == chosen.size and of(Patched, events)
@@ -99,7 +99,7 @@ async def test_the_command_line_says_what_it_sends_and_why(bench):
             out, err = await asyncio.wait_for(done.communicate(), 60)
             return done.returncode, out.decode(), err.decode()
 
-        code, out, err = await run("--base", str(bench.directory), "--explain")
+        code, out, err = await run("--base", str(bench.directory), "--explain", "--no-compress")
         assert code == 0, out + err
         sent = re.search(r"sending a delta of (\d+) bytes, \d\.\d % of the image\n", out)
         assert f"  full        {new.size:>9}\n  delta       {sent[1]:>9}\n  compressed          -  not" in out
@@ -107,7 +107,7 @@ async def test_the_command_line_says_what_it_sends_and_why(bench):
         assert saved in out
         async with Link(NAME) as link:
             await link.erase()
-        code, out, err = await run("--base", str(bench.directory / "1.1.0.bin"))
+        code, out, err = await run("--base", str(bench.directory / "1.1.0.bin"), "--no-compress")
         assert code == 0 and f"sending the full image, {new.size} bytes (delta: the device runs 1.0.0" in out
         empty = bench.directory / "empty"
         empty.mkdir()

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ophion.cli.demo_verb import GOLDEN, RELEASE, SWAPS
+from ophion.cli.demo import GOLDEN, RELEASE, SWAPS
 from sessions import BIN, Shell, blocks
 
 ROOT = Path(__file__).parents[2]

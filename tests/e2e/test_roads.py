@@ -126,7 +126,7 @@ async def test_push_over_each_road(bench, road):
     async with bench.device(old.image, **options[road]) as sim:
         await sim.wait_console("up 1.0.0")
         device = f"udp:{HOST}:{PORT}" if road == "udp" else f"{road}:{sim.directory / 'uart'}"
-        events = [event async for event in push(new, device, PushOptions(connect_s=5))]
+        events = [event async for event in push(new, device, PushOptions(connect_s=5, compress=False))]
         assert isinstance(events[-1], Confirmed) and events[-1].version == "1.1.0"
         async with Link(device) as link:
             assert [entry.event for entry in await link.log()] == ["installed", "confirmed"]
@@ -159,7 +159,7 @@ async def test_a_lost_datagram_only_costs_time(bench):
         )
         try:
             where = relay.get_extra_info("sockname")
-            options = PushOptions(connect_s=5, retries=20)
+            options = PushOptions(connect_s=5, retries=20, compress=False)
             events = [event async for event in push(new, f"udp:{where[0]}:{where[1]}", options)]
         finally:
             relay.close()

@@ -80,7 +80,7 @@ async def test_a_bad_update_and_a_power_cut_cost_nothing(bench, stock_firmware):
         with pytest.raises(RevertedError):
             await push_all(bench.image("1.1.0", CRASHES))
         assert stock.area(sim, "primary", len(old.image)) == old.image
-        await push_all(new, PushOptions(restart=False))
+        await push_all(new, PushOptions(restart=False, compress=False))
         await sim.power_cut()
         await sim.power_on(cut_at_op=9)
         await sim.wait_off()

@@ -7,7 +7,7 @@ import pytest
 from ophion.build.boards import board_layout
 from ophion.errors import RefusedError, RevertedError
 from ophion.push import Confirmed, Link, PushOptions, Reconnecting, push
-from pushing import NAME, push_all
+from pushing import AS_IT_IS, NAME, push_all
 
 SILENT = "import time\nprint('silent starts')\nwhile True:\n    time.sleep(1)\n"
 HANGS = "print('hangs now')\nwhile True:\n    pass\n"
@@ -88,7 +88,8 @@ if len(ophion_app.events()) < 4:
     ophion_app.enter_recovery()
 """
     async with bench.device(bench.image("1.0.0").image) as sim:
-        async with aclosing(push(bench.image("1.1.0", program), NAME, PushOptions(restart=False))) as events:
+        unasked = PushOptions(restart=False, compress=False)
+        async with aclosing(push(bench.image("1.1.0", program), NAME, unasked)) as events:
             async for _ in events:
                 pass
         await sim.reset("hard")
@@ -152,7 +153,7 @@ async def test_a_reset_in_the_middle_of_an_upload(bench):
     new = bench.image("1.1.0", asset=200_000)
     async with bench.device(bench.image("1.0.0").image) as sim:
         events = []
-        async with aclosing(push(new, NAME)) as running:
+        async with aclosing(push(new, NAME, AS_IT_IS)) as running:
             async for event in running:
                 events.append(event)
                 if getattr(event, "offset", 0) > 50_000 and len(sim.resets) == 1:

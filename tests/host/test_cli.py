@@ -307,3 +307,12 @@ def test_ctrl_c_ends_with_130_and_no_traceback(workshop):
     assert (process.returncode, err) == (130, "")
     assert json.loads(out.splitlines()[-1])["error"] == "interrupted"
     assert not (folder / "dev" / "radio.json").exists()
+
+
+def test_help_loads_nothing_that_only_a_verb_needs():
+    line = [sys.executable, "-X", "importtime", "-m", "ophion.cli", "--help"]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "ophion.cli.demo_verb" in loaded
+    assert not loaded & {"asyncio", "logging", "cryptography", "smpclient", "bleak", "bumble", "ophion.push"}

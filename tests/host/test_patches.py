@@ -10,6 +10,7 @@ import pytest
 from ophion.build.mpy import compile_module, find_compiler
 from ophion.build.romfs import pack_romfs
 from ophion.delta import apply_patch, describe_patch, make_patch
+from ophion.delta.checking import SHORT, apply_on_micropython
 from ophion.delta.matching import equal_bytes, find_path
 from ophion.errors import PatchError
 from ophion_boot.fmt.delta import HEADER_BYTES
@@ -87,6 +88,30 @@ def test_unrelated_images_cost_little_more_than_the_new_one():
     assert len(make_patch(old, new)) < 6000 * 1.03 + 34
 
 
+def test_a_long_patch_that_saves_nothing_is_not_made():
+    chance = random.Random(6)
+    old, new = chance.randbytes(110_000), chance.randbytes(110_000)
+    with pytest.raises(PatchError, match="too little of the new one: a patch would have some 110"):
+        make_patch(old, new)
+    # What the old image has counts, wherever it is.
+    assert len(make_patch(old, new[:5000] + old)) < 5500
+
+
+def test_an_image_with_the_same_bytes_everywhere_is_searched_less_and_less():
+    chance = random.Random(7)
+    old, new = (bytes(chance.choice(b"ab") for _ in range(4000)) for _ in range(2))
+    assert len(make_patch(old, new)) < 4000 // 4
+
+
+@pytest.mark.parametrize("name", ["plain.patch", "segments.patch", "packed.patch"])
+def test_micropython_applies_a_new_patch(delta_vectors, name):
+    patch = delta_vectors[name]
+    old = b"" if name == "packed.patch" else delta_vectors["old.bin"]
+    assert len(patch) > SHORT
+    assert apply_on_micropython(old, patch) == delta_vectors["new.bin"]
+    assert apply_on_micropython(old, patch[:-1]) == b""
+
+
 def test_an_unchanged_image_costs_next_to_nothing(delta_vectors):
     new = delta_vectors["new.bin"]
     assert len(make_patch(new, new)) < 48
@@ -95,7 +120,7 @@ def test_an_unchanged_image_costs_next_to_nothing(delta_vectors):
 def test_the_vectors_are_what_the_encoder_makes(delta_vectors):
     old, new = delta_vectors["old.bin"], delta_vectors["new.bin"]
     assert make_patch(old, new) == delta_vectors["plain.patch"]
-    assert make_patch(old, new, segment_bytes=512) == delta_vectors["segments.patch"]
+    assert make_patch(old, new, segment_bytes=100) == delta_vectors["segments.patch"]
     assert make_patch(b"", new) == delta_vectors["packed.patch"]
 
 

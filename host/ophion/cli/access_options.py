@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -53,6 +52,8 @@ def _passkey(radio: str, digits: str | None) -> Passkey | None:
         return None
 
     async def ask() -> int:
+        import asyncio
+
         text = digits or str(await asyncio.to_thread(typer.prompt, "passkey that the device shows", err=True))
         return int(text) if text.isascii() and text.isdigit() else 0
 

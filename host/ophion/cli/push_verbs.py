@@ -67,7 +67,8 @@ DecryptKeys = Annotated[
     ),
 ]
 Compress = Annotated[
-    bool, typer.Option("--compress", help="Send the image compressed, if that is the smallest.")
+    bool,
+    typer.Option("--compress/--no-compress", help="Compress the image, if that is the smallest to send."),
 ]
 Explain = Annotated[
     bool, typer.Option("--explain", help="Tell in which forms it could be sent, and how large each is.")
@@ -92,7 +93,7 @@ def push_image(
     at_once: AtOnce = 4,
     base: Bases = None,
     enc_key: DecryptKeys = None,
-    compress: Compress = False,
+    compress: Compress = True,
     explain: Explain = False,
     as_json: Json = False,
 ) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
 
@@ -41,6 +39,8 @@ _NOISY = ("smpclient", "bumble", "bleak", "asyncio")
 
 def quiet_libraries() -> None:
     """Switch their logs off: what goes wrong is raised, and they would only repeat it, images included."""
+    import logging
+
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
@@ -48,6 +48,8 @@ def quiet_libraries() -> None:
 def run_async(radio: str | None, work: Callable[[], Awaitable[T]]) -> T:
     """Run `work` with bleak on `radio`; Ctrl-C cancels it, and it may clean up."""
     quiet_libraries()
+    import asyncio
+
     from ophion.push import use_radio
 
     undo = use_radio(radio or "os")

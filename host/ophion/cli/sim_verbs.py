@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import sys
 from contextlib import suppress
@@ -130,6 +129,8 @@ def sim(
     A folder without a device gets a new one, for which --image and --key (or --roots) are needed, or
     --flash.
     """
+    import asyncio
+
     from ophion.build.boards import board_layout
     from ophion.sim import Cut, Simulator
 
@@ -264,6 +265,8 @@ async def _of_flash(folder: Path, path: Path, name: str, micropython: str | None
 
 async def _run(device: Simulator, cut: Cut | None, folder: Path, as_json: bool) -> None:
     """Switch `device` on and show its console, until its power is cut or somebody ends this process."""
+    import asyncio
+
     running = asyncio.current_task()
     assert running is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
@@ -286,6 +289,8 @@ def _announce(name: str, transport: str, folder: Path, as_json: bool) -> None:
 
 async def _follow(device: Simulator, as_json: bool) -> None:
     """Print what the device prints, until its power is cut."""
+    import asyncio
+
     shown = 0
     powered = True
     while powered:

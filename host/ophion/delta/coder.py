@@ -1,44 +1,73 @@
 """The writing side of a patch's decisions (SPEC.md 12.4, 12.5): the decoder's model, and the range coder.
 
-The model is the one of `core/delta_viper.py`, written for CPython: what the numbers of a counter lead to is
-looked up. Every patch is applied by the device's decoder before it leaves `make_patch`, so that the two
-cannot drift apart.
+The model is the one of `core/delta_viper.py`, written for CPython: what a counter leads to hangs on it. Every
+patch is applied by the device's decoder before it leaves `make_patch`, so that the two cannot drift apart.
 """
 
 from __future__ import annotations
 
-from array import array
 from functools import cache
+from typing import Any
 
 from ophion_boot.core.delta import CONSTANTS
 
 _UNSENT_MAX = 4
 _BOTTOM = 1 << 22
 _WHOLE = (1 << 30) - 1
+_FIRST_COUNTER = 0x8000
 _FIRST_WEIGHT = 1365
 _RATES = 128
 _CONTEXTS = 3
+_KINDS = 6
 _FAR = 287
+_FARTHEST = 3 * 255 * 8
+"""What three weights of less than 8 make of the largest stretch."""
+_STRAY = 32768 - 8 * 511
+"""A weight below this cannot come to its end, 32768, within a symbol."""
 
 
 @cache
-def _tables() -> tuple[list[int], list[int], list[int], list[int]]:
-    """By counter: stretch, what it is after a 1, after a 0. By -287 to 287: squash."""
-    stretch = []
-    for p in range(4096):
-        q = min(p, 4095 - p)
-        value = CONSTANTS[q if q < 64 else 64 + (q >> 5)]
-        stretch.append(value if p > 2047 else -value)
-    after_1, after_0 = [], []
-    for counter in range(1 << 16):
-        n = counter & 15
-        v = counter - n
-        rate, n = CONSTANTS[_RATES + min(n, 6)], min(n + 1, 6)
-        after_1.append((v + ((65535 - v) * rate >> 8)) & 0xFFF0 | n)
-        after_0.append((v - (v * rate >> 8)) & 0xFFF0 | n)
-    small = [(64 - (x & 31)) * 128 >> (x >> 5) for x in range(_FAR + 1)]
-    squash = [small[-x] if x < 0 else 16384 - small[x] for x in range(-_FAR, _FAR + 1)]
-    return [stretch[v >> 4] for v in range(1 << 16)], after_1, after_0, squash
+def _first_counter() -> list[Any]:
+    """Stretch, the counter that it is after a 0, the one after a 1; all counters hang on the first one."""
+    counters: dict[int, list[Any]] = {}
+
+    def counter(value: int) -> list[Any]:
+        if value not in counters:
+            p = value >> 4
+            q = min(p, 4095 - p)
+            stretch = CONSTANTS[q if q < 64 else 64 + (q >> 5)]
+            counters[value] = [stretch if p > 2047 else -stretch]
+            todo.append(value)
+        return counters[value]
+
+    todo: list[int] = []
+    first = counter(_FIRST_COUNTER)
+    while todo:
+        value = todo.pop()
+        n = value & 15
+        v = value - n
+        rate, n = CONSTANTS[_RATES + n], min(n + 1, 6)
+        counters[value] += [
+            counter((v - (v * rate >> 8)) & 0xFFF0 | n),
+            counter((v + ((65535 - v) * rate >> 8)) & 0xFFF0 | n),
+        ]
+    return first
+
+
+@cache
+def _squash() -> list[int]:
+    """By -6120 to 6120, as Python counts from either end of a list: the probability of a 1."""
+    far = range(_FARTHEST + 1)
+    small = [(64 - (x & 31)) * 128 >> (x >> 5) for x in (min(x, _FAR) for x in far)]
+    return [16384 - p for p in small] + [small[-x] for x in range(-_FARTHEST, 0)]
+
+
+@cache
+def _steps(bits: int, value: int) -> list[tuple[int, int]]:
+    """By decision of a symbol: its node, multiplied, and the bit."""
+    return [
+        (((1 << bits | value) >> shift + 1) * 0x6255, value >> shift & 1) for shift in range(bits - 1, -1, -1)
+    ]
 
 
 class Coder:
@@ -47,13 +76,12 @@ class Coder:
     def __init__(self, table_bits: int) -> None:
         self._bits = table_bits
         self.decisions = 0
+        self._squash = _squash()
         self._begin()
 
     def _begin(self) -> None:
-        self._counters = array("H", bytes(2 << self._bits))
-        for i in range(len(self._counters)):
-            self._counters[i] = 0x8000
-        self._weights = [[_FIRST_WEIGHT] * _CONTEXTS for _ in range(6)]
+        self._counters = [_first_counter()] * (1 << self._bits)
+        self._weights = [[_FIRST_WEIGHT] * _CONTEXTS for _ in range(_KINDS)]
         self._low = 0
         self._range = _WHOLE
         self._out = bytearray()
@@ -65,35 +93,40 @@ class Coder:
 
     def symbol(self, kind: int, bits: int, value: int, x: int, y: int, z: int) -> None:
         """Code `value`, of `bits` decisions, in the contexts `x`, `y`, `z`."""
-        counters, mask = self._counters, (1 << self._bits) - 1
-        stretch, after_1, after_0, squash = _tables()
+        counters, squash, mask = self._counters, self._squash, (1 << self._bits) - 1
         weights = self._weights[kind]
         u, v, w = weights
+        near = -_STRAY < u < _STRAY and -_STRAY < v < _STRAY and -_STRAY < w < _STRAY
         x = kind * 0x3A9 + x * 0x2C35
         y = kind * 0x3A9 + y * 0x1F0D + 0x1D47
         z = kind * 0x3A9 + z * 0x2B6B + 0x3A8E
         size = self._range
-        node = 1
-        for shift in range(bits - 1, -1, -1):
-            step = node * 0x6255
-            i, j, k = (x + step) & mask, (y + step) & mask, (z + step) & mask
-            a, b, c = stretch[counters[i]], stretch[counters[j]], stretch[counters[k]]
-            p = squash[min(max(u * a + v * b + w * c >> 12, -_FAR), _FAR) + _FAR]
+        for step, bit in _steps(bits, value):
+            i, j, k = x + step & mask, y + step & mask, z + step & mask
+            a, b, c = counters[i][0], counters[j][0], counters[k][0]
+            p = squash[u * a + v * b + w * c >> 12]
             bound = (size >> 14) * p
-            if value >> shift & 1:
-                after, p, size, node = after_1, 16384 - p, bound, node * 2 + 1
+            if bit:
+                p = 16384 - p
+                size = bound
+                counters[i] = counters[i][2]
+                counters[j] = counters[j][2]
+                counters[k] = counters[k][2]
             else:
-                after, p, size, node = after_0, -p, size - bound, node * 2
+                p = -p
+                size -= bound
                 self._low += bound
+                counters[i] = counters[i][1]
+                counters[j] = counters[j][1]
+                counters[k] = counters[k][1]
+            u += a * p + 4096 >> 13
+            v += b * p + 4096 >> 13
+            w += c * p + 4096 >> 13
+            if not near:
+                u, v, w = ((weight + 32768 & 65535) - 32768 for weight in (u, v, w))
             while size < _BOTTOM:
                 size <<= 8
                 self._shift()
-            u = (u + (a * p + 4096 >> 13) + 32768 & 65535) - 32768
-            v = (v + (b * p + 4096 >> 13) + 32768 & 65535) - 32768
-            w = (w + (c * p + 4096 >> 13) + 32768 & 65535) - 32768
-            counters[i] = after[counters[i]]
-            counters[j] = after[counters[j]]
-            counters[k] = after[counters[k]]
         self._range = size
         weights[:] = u, v, w
         self.decisions += bits

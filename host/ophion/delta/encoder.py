@@ -14,25 +14,24 @@ _FLAG, _EVENT, _SUBSTITUTED, _LITERAL, _RUN, _DISTANCE = range(6)
 _SUBSTITUTE, _INSERT, _MOVE, _INSERTED = range(4)
 _STEP = 32
 _KEPT = 255
+_SEGMENT_MAX = 0xFFFF
 
 
 def encode(
     old: bytes, new: bytes, path: list[Piece], table_bits: int, segment_bytes: int = SEGMENT_BYTES
 ) -> bytes:
-    """The segments of a patch, one after the other, each of about `segment_bytes` at most."""
+    """The segments of a patch, one after the other, each of about `segment_bytes`."""
     writer = Writer(old, new, table_bits)
-    whole = writer.segment(path, len(new))
-    if len(whole) <= segment_bytes * 3 // 2:
+    whole = writer.segment(path, segment_bytes * 3 // 2)
+    if writer.made == len(new):
         return framed(whole, 0)
-    ends = _segment_ends(writer.progress, len(whole), segment_bytes)
     parts = []
-    for start, end in zip([0, *ends], [*ends, len(new)], strict=True):
-        pieces = [
-            Piece(max(piece.start, start), min(piece.end, end), piece.diagonal)
-            for piece in path
-            if piece.start < end and piece.end > start
-        ]
-        parts.append(framed(writer.segment(pieces, end), 0 if end == len(new) else end // SECTOR))
+    start = 0
+    while start < len(new):
+        pieces = [piece._replace(start=max(piece.start, start)) for piece in path if piece.end > start]
+        data = writer.segment(pieces, segment_bytes)
+        start = writer.made
+        parts.append(framed(data, 0 if start == len(new) else start // SECTOR))
     return b"".join(parts)
 
 
@@ -41,19 +40,8 @@ def framed(data: bytes, sectors: int) -> bytes:
     return len(data).to_bytes(2, "little") + sectors.to_bytes(2, "little") + data
 
 
-def _segment_ends(progress: list[tuple[int, int]], size: int, segment_bytes: int) -> list[int]:
-    """Where in the image to begin anew, so that the segments are about equally long; whole sectors."""
-    step = size / (size // segment_bytes + 1)
-    ends: list[int] = []
-    for made, coded in progress:
-        end = made // SECTOR * SECTOR
-        if coded >= step * (len(ends) + 1) and end > (ends[-1] if ends else 0):
-            ends.append(end)
-    return ends
-
-
 class Writer:
-    """Writes segments one after the other. `progress` are (bytes of the image, bytes of the segment)."""
+    """Writes segments one after the other. `made` are the bytes of the image that there are so far."""
 
     def __init__(self, old: bytes, new: bytes, table_bits: int) -> None:
         self._old = old
@@ -61,25 +49,29 @@ class Writer:
         # The contexts are of the byte at the pointer and the one before it, 0 outside of the image.
         self._framed = b"\0" + old + b"\0"
         self.coder = Coder(table_bits)
+        self._symbol = self.coder.symbol
 
-    def segment(self, pieces: list[Piece], end: int) -> bytes:
-        """The segment of `pieces`, which end at byte `end` of the image."""
-        self.progress: list[tuple[int, int]] = []
-        self._start = self._made = pieces[0].start
-        self._end = end
-        self._pointer = min(self._made, len(self._old))
+    def segment(self, pieces: list[Piece], most: int) -> bytes:
+        """The segment of `pieces`; once it has `most` bytes it ends with the sector, perhaps before them."""
+        self._start = self.made = pieces[0].start
+        self._end = pieces[-1].end
+        self._most = most
+        self._pointer = min(self.made, len(self._old))
         self._since = self._seen = self._last = self._substitute = 0
         for piece in pieces:
+            if piece.start >= self._end:
+                break
             if piece.diagonal is None:
                 self._insert(piece)
             else:
                 self._follow(piece, piece.diagonal)
         return self.coder.finish()
 
-    def _note(self) -> None:
-        """Remember how far the segment is, now and then."""
-        if not self.progress or self._made // SECTOR > self.progress[-1][0] // SECTOR:
-            self.progress.append((self._made, self.coder.size))
+    def _check_size(self) -> None:
+        """Bring the end closer when the segment is long enough."""
+        if self.coder.size >= self._most:
+            self._end = min(self._end, (self.made // SECTOR + 1) * SECTOR)
+            self._most = _SEGMENT_MAX
 
     def _follow(self, piece: Piece, diagonal: int) -> None:
         """Bytes of the old image, some of them substituted."""
@@ -91,16 +83,16 @@ class Writer:
             self._event(_MOVE)
             self._number(_DISTANCE, 2 * distance - 2 if distance > 0 else -2 * distance - 1)
             self._pointer += distance
-        while self._made < piece.end:
-            self._keep(equal_bytes(self._old, self._pointer, self._new, self._made, piece.end - self._made))
-            if self._made < piece.end:
+        while self.made < (end := min(piece.end, self._end)):
+            self._keep(equal_bytes(self._old, self._pointer, self._new, self.made, end - self.made))
+            if self.made < end:
                 self._event(_SUBSTITUTE)
                 here, before = self._beside()
-                value = self._new[self._made] - here & 255
-                self.coder.symbol(_SUBSTITUTED, 8, value, self._substitute, here, before)
+                value = self._new[self.made] - here & 255
+                self._symbol(_SUBSTITUTED, 8, value, self._substitute, here, before)
                 self._substitute = value
                 self._pass(1)
-            self._note()
+            self._check_size()
 
     def _beside(self) -> tuple[int, int]:
         return self._framed[self._pointer + 1], self._framed[self._pointer]
@@ -114,14 +106,16 @@ class Writer:
                 self._flag(0)
                 self._since += 1
                 self._seen = self._seen << 1 & 255 | 1
-                count -= self._pass(1)
+                self._pointer += 1
+                self.made += 1
+                count -= 1
         # A run is read as soon as it can be, though none of its bytes stays.
-        if self._since == _STEP and self._made < self._end:
+        if self._since == _STEP and self.made < self._end:
             self._run(0)
 
     def _run(self, count: int) -> int:
         """As many of `count` bytes as a number of steps can say; the last one may be cut short."""
-        room = min(len(self._old) - self._pointer, self._end - self._made)
+        room = min(len(self._old) - self._pointer, self._end - self.made)
         steps = (count + _STEP - 1 if count == room else count) // _STEP
         self._number(_RUN, steps)
         self._since, self._seen = _STEP + 1, _KEPT
@@ -129,20 +123,23 @@ class Writer:
 
     def _pass(self, count: int) -> int:
         self._pointer += count
-        self._made += count
+        self.made += count
         return count
 
     def _flag(self, bit: int) -> None:
-        here, before = self._beside()
-        since = self._since if self._since < 16 else 15 if self._since <= _STEP else 16
-        seen = self._seen
-        self.coder.symbol(
-            _FLAG, 1, bit, since | self._last << 5, here | (seen & 3) << 8, before | (seen & 1) << 8
+        pointer, since, seen = self._pointer, self._since, self._seen
+        self._symbol(
+            _FLAG,
+            1,
+            bit,
+            (since if since < 16 else 15 if since <= _STEP else 16) | self._last << 5,
+            self._framed[pointer + 1] | (seen & 3) << 8,
+            self._framed[pointer] | (seen & 1) << 8,
         )
 
     def _event(self, event: int) -> None:
         self._flag(1)
-        self.coder.symbol(_EVENT, 2, event, 0, self._beside()[1], self._last << 4 | self._seen & 15)
+        self._symbol(_EVENT, 2, event, 0, self._beside()[1], self._last << 4 | self._seen & 15)
         self._since, self._seen, self._last = 0, self._seen << 1 & 255, event
 
     def _number(self, kind: int, value: int) -> None:
@@ -152,17 +149,18 @@ class Writer:
         for i in range(count):
             part = value >> 7 * (count - 1 - i) & 127
             more = 0 if i == count - 1 else 128
-            self.coder.symbol(kind, 8, part | more, i, self._last, before | i << 7)
+            self._symbol(kind, 8, part | more, i, self._last, before | i << 7)
             before = part
 
     def _insert(self, piece: Piece) -> None:
         """Bytes that are spelled out."""
         self._event(_INSERT)
         new, start = self._new, self._start
-        for at in range(piece.start, piece.end):
+        while self.made < min(piece.end, self._end):
+            at = self.made
             if at > piece.start:
                 self._flag(0)
             last = new[at - 1] if at > start else 0
-            self.coder.symbol(_LITERAL, 8, new[at], 0, last, new[at - 2] if at > start + 1 else 0)
-            self._made = at + 1
-            self._note()
+            self._symbol(_LITERAL, 8, new[at], 0, last, new[at - 2] if at > start + 1 else 0)
+            self.made = at + 1
+            self._check_size()

