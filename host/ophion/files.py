@@ -10,6 +10,13 @@ from ophion.errors import InputError, UsageError
 
 MAX_INPUT_BYTES = 64 * 1024 * 1024
 """No input of ours is larger; a device or a disk given by mistake is refused before it fills memory."""
+_MAKERS = {
+    "image": "`ophion build`, then `ophion sign`, make an image",
+    "payload": "`ophion build` makes a payload",
+    "key": "`ophion keys new key.pem` makes a key pair",
+    "firmware": "take the .bin for your board from micropython.org",
+}
+"""What to do about a file that is not there."""
 
 
 def read_file(path: str | os.PathLike[str], what: str) -> bytes:
@@ -21,7 +28,7 @@ def read_file(path: str | os.PathLike[str], what: str) -> bytes:
         with open(path, "rb") as file:
             data = file.read(MAX_INPUT_BYTES + 1)
     except FileNotFoundError:
-        raise InputError(f"{what} not found: {os.fspath(path)}") from None
+        raise InputError(f"{what} not found: {os.fspath(path)}", _MAKERS.get(what, "")) from None
     except IsADirectoryError:
         raise InputError(f"{what} is a folder, not a file: {os.fspath(path)}") from None
     except OSError as error:

@@ -1,6 +1,7 @@
 """Serial ports: which there are, and what one raises when its cable is pulled.
 
-pyserial's exceptions are OSErrors; on POSIX it lets `termios.error` through, which is none.
+A cable may be pulled at any time. pyserial's exceptions are OSErrors; on POSIX it lets `termios.error`
+through, which is none.
 """
 
 from __future__ import annotations

@@ -41,6 +41,7 @@ class Shell:
         self.folder = folder
         self.environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}
         self.job = None
+        self.log = "sim.log"
         self.output = ""
 
     def line(self, line):
@@ -76,13 +77,15 @@ class Shell:
         assert done.returncode == code, f"{command}\n{self.output}\n{self.console()}"
 
     def start(self, words):
-        with (self.folder / "sim.log").open("ab") as log:
+        if ">" in words:
+            *words, _, self.log = words
+        with (self.folder / self.log).open("ab") as log:
             self.job = subprocess.Popen(words, cwd=self.folder, env=self.environment, stdout=log, stderr=log)
         folder = next(self.folder / word for word in words[2:] if not word.startswith("-"))
         wait_for(folder / "radio.json")
 
     def console(self):
-        log = self.folder / "sim.log"
+        log = self.folder / self.log
         return log.read_text() if log.exists() else ""
 
     def end(self):

@@ -13,6 +13,7 @@ from ophion.build import build, new_app, output_dir
 from ophion.build.boards import board_layout
 from ophion.build.layout import load_layout
 from ophion.build.romfs import pack_romfs
+from ophion.build.tree import source_files
 from ophion.errors import BuildError, ImageError, UsageError
 from ophion.package import list_romfs
 
@@ -188,6 +189,20 @@ def test_what_does_not_belong_stays_out(workshop):
     (folder / "empty folder").mkdir()
     paths = [path for path, _ in build(folder).files]
     assert paths == sorted([path.replace(".py", ".mpy") for path in TREE] + ["lib/build"])
+
+
+def test_a_simulated_device_in_the_folder_stays_out(workshop):
+    folder = workshop.app({"main.py": "pass\n", "sim/sim.json": "{}", "sim/note.txt": "ours"})
+    device = folder / "device"
+    device.mkdir()
+    for name in ("sim.json", "flash.bin", "secret.py"):
+        (device / name).write_text("")
+    found = [file.path for file in source_files(folder)]
+    assert found == ["main.py", "sim/note.txt", "sim/sim.json"], (
+        "a file of that name alone is the application's"
+    )
+    (device / "flash.bin").unlink()
+    assert len(source_files(folder)) == 5
 
 
 def test_another_entry_module_is_started_by_main(workshop, on_device):

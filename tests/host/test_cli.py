@@ -70,7 +70,7 @@ def test_the_payload_s_version_comes_from_its_manifest_or_the_command(cli, works
 
 ERRORS = [
     (["frobnicate"], 2, "No such command"),
-    (["verify"], 2, "Missing argument"),
+    (["diff"], 2, "Missing argument"),
     (["inspect", "nothing.bin"], 3, "image not found"),
     (["build", "nowhere"], 3, "no such folder"),
     (["push", "nothing.bin", "--ble", "x"], 3, "image not found"),
@@ -113,6 +113,95 @@ def test_the_same_error_as_json_is_one_object_on_stdout(cli, words, code, text):
     outcome = cli(*words, "--json")
     assert outcome.code == code
     assert text in outcome.json()["error"] and outcome.json()["hint"]
+
+
+@pytest.mark.parametrize("words", [[], ["keys"], ["device"], ["keys", "chain"]])
+def test_a_group_without_a_verb_shows_its_verbs(cli, words):
+    outcome = cli(*words)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith("Usage: ophion") and "Commands:" in outcome.err
+    assert "error:" not in outcome.err and "hint:" not in outcome.err
+
+
+def test_an_application_s_folder_stands_for_what_was_made_of_it(cli, tmp_path, monkeypatch):
+    app, key, pub = tmp_path / "beat", tmp_path / "key.pem", tmp_path / "key.pub"
+    cli("new", "app", app)
+    cli("keys", "new", key)
+    early = cli("sign", app, "-k", key)
+    assert early.code == 2 and "beat-1.0.0.romfs" in early.err and "`ophion build`" in early.err
+    cli("build", app)
+    assert "beat-1.0.0.romfs" in cli("size", app).out, "there is no image yet"
+    assert "`ophion sign`" in cli("inspect", app).err
+    signed = cli("sign", app, "-k", key, "--json").json()
+    assert signed["image"] == str(app / "build" / "beat-1.0.0.bin")
+    assert cli("inspect", app, "--json").json()["hash"] == signed["hash"]
+    assert cli("verify", app, "-k", pub, "--json").json()["hash"] == signed["hash"]
+    assert cli("size", app, "--json").json()["total"] == signed["size"]
+    monkeypatch.chdir(app)
+    assert cli("inspect", "--json").json()["hash"] == signed["hash"]
+    assert cli("verify", "-k", pub).code == 0
+
+
+def test_an_image_of_the_same_version_is_not_replaced_and_the_hint_says_what_to_do(cli, tmp_path):
+    app, key = tmp_path / "beat", tmp_path / "key.pem"
+    cli("new", "app", app)
+    cli("keys", "new", key)
+    for _ in range(2):
+        assert (cli("build", app).code, cli("sign", app, "-k", key).code) == (0, 0), "the same again"
+    (app / "more.py").write_text("x = 1\n")
+    cli("build", app)
+    refused = cli("sign", app, "-k", key)
+    assert refused.code == 2 and "beat-1.0.0.bin exists" in refused.err
+    assert "version of its own" in refused.err and "--force" in refused.err
+    assert cli("sign", app, "-k", key, "--force").code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "hint"),
+    [
+        ("a.romfs", "a payload, and nobody has signed it", "`ophion sign`"),
+        ("a.delta", "a delta", "--base"),
+        ("key.pem", "a key or a certificate", "--key"),
+    ],
+)
+def test_another_file_of_ours_is_called_by_its_name(cli, workshop, tmp_path, name, what, hint):
+    image = workshop.image()
+    (tmp_path / "a.romfs").write_bytes(image.payload)
+    (tmp_path / "new.bin").write_bytes(image.data)
+    cli("delta", "--no-base", tmp_path / "new.bin", "--out", tmp_path / "a.delta")
+    assert workshop.key == tmp_path / "key.pem"
+    refused = cli("verify", tmp_path / name, "-k", workshop.pub)
+    assert refused.code == 3 and what in refused.err and hint in refused.err
+
+
+def test_files_that_are_not_there_say_what_makes_them(cli, tmp_path):
+    assert "`ophion sign`" in cli("inspect", tmp_path / "none.bin").err
+    assert "`ophion build`" in cli("sign", tmp_path / "none.romfs", "-k", "k", "--version", "1.0.0").err
+    (tmp_path / "p").write_bytes(b"payload")
+    for key in ((), ("-k", tmp_path / "none.pem")):
+        assert "`ophion keys new" in cli("sign", tmp_path / "p", *key, "--version", "1.0.0").err
+    assert cli("inspect", tmp_path / "none.bin", "--json").json()["hint"].startswith("`ophion build`")
+
+
+def test_an_image_against_itself_is_no_delta(cli, workshop, tmp_path):
+    image = tmp_path / "a.bin"
+    image.write_bytes(workshop.image().data)
+    refused = cli("delta", image, image)
+    assert refused.code == 2 and "the same image" in refused.err
+    assert not image.with_suffix(".delta").exists()
+
+
+def test_the_boards_are_listed(cli):
+    boards = cli("board", "list", "--json").json()["boards"]
+    assert len(boards) > 8
+    shown = cli("board", "list").out
+    for board in boards:
+        more = cli("board", "show", board["board"], "--json").json()
+        assert [more[name] for name in ("chip", "flash", "max_image")] == [
+            board[name] for name in ("chip", "flash", "max_image")
+        ]
+        assert board["runtime"] == bool(more["max_runtime"])
+        assert f"\n{board['board']} " in shown
 
 
 def test_a_passphrase_comes_from_the_environment(tmp_path):

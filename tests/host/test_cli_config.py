@@ -141,13 +141,14 @@ def test_the_shell_completes_verbs_options_and_values(tmp_path, config):
     for verb in (["push", "x", "--key"], ["sign", "x", "--key"], ["keys", "show"]):
         assert complete(tmp_path, *verb, "re") == ["release.pem"], verb
     assert complete(tmp_path, "device", "settings", "n") == ["name"]
+    assert complete(tmp_path, "push", "--radio", "") == ["os", "sim", "sim:porch", "bumble:"]
 
 
-def in_a_terminal(*words, until=b"", **environment):
-    """Run ophion on a terminal; return what it wrote there, up to `until`."""
+def in_a_terminal(*words, until=b"", program=OPHION, **environment):
+    """Run `program` on a terminal; return what it wrote there, up to `until`."""
     ours, theirs = pty.openpty()
     names = {"TERM": "xterm-256color", "COLUMNS": "100", **environment}
-    process = subprocess.Popen([OPHION, *words], stdout=theirs, stderr=theirs, env={**os.environ, **names})
+    process = subprocess.Popen([program, *words], stdout=theirs, stderr=theirs, env={**os.environ, **names})
     os.close(theirs)
     seen = b""
     try:
@@ -163,6 +164,47 @@ def in_a_terminal(*words, until=b"", **environment):
         process.wait()
         os.close(ours)
     return seen
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_pictures_fit_the_terminal(workshop, tmp_path, columns):
+    image = tmp_path / "a.bin"
+    image.write_bytes(workshop.image({"main.py": "x = 1\n", "www/a_page.html": "<p>" * 900}).data)
+    for verb in ("inspect", "size"):
+        shown = in_a_terminal(verb, image, COLUMNS=str(columns)).decode().splitlines()
+        table = [line for line in shown if re.match(r"0x|header|main|www|\(names|TLVs", line)]
+        assert len(table) > 4 and any("####" in line for line in table)
+        assert max(map(len, table)) <= columns, shown
+
+
+def test_slots_fit_the_terminal():
+    state = dict.fromkeys(("active", "confirmed", "pending", "permanent"), True)
+    image = {"slot": 0, "image": 0, "version": "1.2.3", "hash": "ab" * 32, **state}
+    code = f"from ophion.cli.draw import slots; print(slots([{image}]))"
+    for columns, widest in ((60, 60), (200, 78)):
+        shown = in_a_terminal("-c", code, program=sys.executable, COLUMNS=str(columns)).decode().splitlines()
+        frame = [line for line in shown if line[:1] in "+|"]
+        assert len(frame) > 5 and {len(line) for line in frame} == {widest}, shown
+        assert "1.2.3" in shown[1] and "abab" in shown[2]
+
+
+def test_the_list_of_verbs_is_not_cut():
+    """At 80 columns each verb has its whole summary."""
+    root = typer.main.get_command(make_app())
+    groups = [(root, root.make_context("ophion", [], resilient_parsing=True))]
+    seen = 0
+    for command, context in groups:
+        context.terminal_width = 80
+        shown = command.get_help(context)
+        assert "Commands:" in shown
+        verbs = shown.split("Commands:\n")[1].split("\n\n")[0].splitlines()
+        assert [line for line in verbs if line.endswith("...")] == []
+        seen += len(verbs)
+        for name, below in command.commands.items():
+            if hasattr(below, "commands"):
+                inner = below.make_context(name, [], parent=context, resilient_parsing=True)
+                groups.append((below, inner))
+    assert seen > 40
 
 
 def test_colours_are_for_terminals_that_want_them():
@@ -198,6 +240,8 @@ def test_every_verb_speaks_json_and_says_what_its_options_are():
         assert "--json" in [option for parameter in verb.params for option in parameter.opts], name
         assert verb.help, name
         for parameter in verb.params:
+            long = [option for option in parameter.opts if option.startswith("--")]
+            assert long == [option.lower() for option in long], name
             text = parameter.help or ""
             assert re.search(r"[.)]$", text), f"{name}: {parameter.name}: {text!r}"
 
@@ -208,6 +252,7 @@ def section(title):
 
 def keys_by_verb():
     rows = re.findall(r"^\| `([a-z -]+)` \| (.+?) \|$", section("JSON"), re.M)
+    assert len(rows) == len(dict(rows)), "each verb has one row"
     return {name: re.findall(r"`(\w+)`", text) for name, text in rows}
 
 

@@ -55,6 +55,21 @@ def test_the_reference_has_what_the_library_exports(site):
         assert [export for export in module.__all__ if not re.search(rf"\b{export}\b", page)] == []
 
 
+def test_docstrings_keep_their_form(site):
+    file = site / "reference" / "library.html"
+    page = file.read_text()
+    assert re.search(r"<li><code>locked</code>: the lock is as it should be", page), "columns are a list"
+    assert re.search(r"<li><code>latency</code>: delay of every data packet, one way", page)
+    assert '\npath = built.write(output_dir("heartbeat"))' in text_of(file), "code has its lines"
+
+
+def test_the_pages_can_be_searched_as_files(site):
+    assert "Over-the-air updates" in (site / "search" / "search_index.js").read_text()
+    page = (site / "reference" / "using.html").read_text()
+    assert 'data-md-component="search"' in page and 'src="../iframe-worker.js"' in page
+    assert (site / "iframe-worker.js").is_file()
+
+
 def test_nothing_is_fetched_when_it_is_read(site):
     pages = list(site.rglob("*.html"))
     assert len(pages) > 20

@@ -193,7 +193,7 @@ def test_the_verb_without_a_base(cli, workshop):
     assert (value["from"], value["to"], value["table_bytes"]) == (None, "1.1.0", 4096)
     for words in (("--no-base", new, new), (new,), (new, new, new)):
         refused = cli("delta", *words)
-        assert refused.code == 2 and "images were given, not " in refused.err
+        assert refused.code == 2 and " named, not " in refused.err
 
 
 def test_what_the_verb_refuses(cli, workshop):

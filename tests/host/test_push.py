@@ -387,7 +387,7 @@ async def test_on_a_terminal_there_is_a_bar(shop):
         os.close(ours)
         assert (process.returncode, err) == (0, b"")
         assert "uploading" in shown and re.search(r"[kM]B/s", shown)
-        assert "version 2.0.0 is confirmed (application)" in shown
+        assert "version 2.0.0 is confirmed by the application" in shown
 
 
 def read_all(handle):

@@ -51,7 +51,7 @@ def test_words_that_do_not_fit_together(workshop, tmp_path):
     file.write_bytes(b"")
     for paths, key, watch, words in (
         ([app, file], "k", False, "it is pushed alone"),
-        ([app], None, False, "no key signs"),
+        ([app], None, False, "no key is named"),
         ([file], "k", False, "only files"),
         ([file], None, True, "wants an application's folder"),
     ):
@@ -75,6 +75,9 @@ async def test_changes_are_told_once_they_rest(tmp_path):
         (tmp_path / ignored).mkdir()
         (tmp_path / ignored / "x").write_text("x")
     (tmp_path / "ophion.lock").write_text("x")
+    (tmp_path / "device").mkdir()
+    for name in ("flash.bin", "sim.json", "console.log"):
+        (tmp_path / "device" / name).write_text("x")
     await asyncio.sleep(0.2)
     assert not waiting.done(), "nothing of that is the application's"
     (tmp_path / "lib" / "new.py").write_text("2")

@@ -4,6 +4,9 @@ import hashlib
 import struct
 import sys
 
+# The content key of the sealed patches; the wrapped key in their prefix is not opened.
+CONTENT = b"a key of 16 byte"
+
 
 def run(old, patch, step):
     """How applying `patch` to `old` ended, in a word. Raises AssertionError for what must not happen."""
@@ -11,6 +14,10 @@ def run(old, patch, step):
     from ophion_boot.fmt import FormatError
     from ophion_boot.fmt.delta import HEADER_BYTES, Header
 
+    if patch[:4] == b"OPHS":
+        patch, ending = unseal(patch, step)
+        if ending:
+            return ending
     out = bytearray()
 
     def read(at, buf):
@@ -44,6 +51,46 @@ def run(old, patch, step):
     except FormatError:
         return "another image, found by its hash"
     return "the image"
+
+
+def unseal(data, step):
+    """(what is in a sealed patch, how that ended if it did not go well), taken as a device does."""
+    from ophion_boot.core.sealed_patching import SealedStream
+    from ophion_boot.crypto import CryptoError
+    from ophion_boot.crypto.aes_ctr import AesCtr
+    from ophion_boot.fmt import FormatError
+
+    found = bytearray()
+    try:
+        stream = SealedStream((len(data), b"", data))
+        for at in range(0, len(data), step):
+            rest = memoryview(data)[at : at + step]
+            while len(rest):
+                some = stream.put(rest)
+                if not some:
+                    raise AssertionError("byte %d of %d is not taken" % (stream.at, len(data)))
+                rest = rest[some:]
+                if stream.full():
+                    if not stream.number:
+                        stream.recipients()
+                        stream.stream = AesCtr(CONTENT, stream.prefix.counter, _aes())
+                        stream.unlock(CONTENT)
+                    stream.open_block()
+                    found += stream.clear
+                    stream.next()
+    except FormatError as e:
+        return b"", "refused by the prefix: " + _kind(e)
+    except CryptoError as e:
+        return b"", "refused: " + _kind(e)
+    return bytes(found), ""
+
+
+def _aes():
+    try:
+        from cryptolib import aes
+    except ImportError:
+        from cryptolib_double import aes
+    return aes
 
 
 def _kind(error):

@@ -7,21 +7,18 @@ from ophion_boot.core.smp_image import Component
 from ophion_boot.core.strategy import StrategyError
 from ophion_boot.fmt.sealed import FIXED_BYTES, TAG_BYTES, Prefix
 from rig_patches import PatchDevice, SealedDevice
-from rig_sealed_patches import (
+from rig_sealed_patches import answer_to, check_hidden, refusal, untouched
+from rig_uploads import Client
+from sealed_maker import (
     WHOLE,
-    answer_to,
-    check_hidden,
     content_of,
     for_upload,
     make_sealed,
     open_sealed,
-    refusal,
     span_of,
-    untouched,
     wrap_for_device,
     wrapped_of,
 )
-from rig_uploads import Client
 from support import SECTOR, clear, image, patch, sealed, secret_keys
 from test_patch_uploads import refused
 

@@ -4,8 +4,9 @@ import hashlib
 
 from ophion_boot.fmt.sealed import BLOCK_BYTES, Prefix
 from rig_patches import SealedDevice, finished
-from rig_sealed_patches import WHOLE, answer_to, check_hidden, content_of, open_sealed, refusal, untouched
+from rig_sealed_patches import answer_to, check_hidden, refusal, untouched
 from rig_uploads import Client
+from sealed_maker import WHOLE, content_of, open_sealed
 from support import SECTOR, clear, patch, sealed
 from test_patch_uploads import segments
 

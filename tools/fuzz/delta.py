@@ -1,4 +1,4 @@
-"""Fuzzing of delta patches: damaged and made-up ones through the device's decoder.
+"""Fuzzing of delta patches: damaged and made-up ones through the device's decoder, some of them sealed.
 
 Each case must end in the image, or in one of the decoder's own errors, without a read outside of the old
 image or a byte more than the new one has. A seed makes the same cases again. `--micropython` runs them on
@@ -19,10 +19,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 for folder in ("bootloader", "host", "tests/shared"):
     sys.path.insert(0, str(ROOT / folder))
+# Appended: the simulator's stand-ins must not hide the standard library.
+sys.path.append(str(ROOT / "host/ophion/sim/device"))
 
 import delta_cases  # noqa: E402
 from ophion.delta import make_patch  # noqa: E402
 from ophion_boot.fmt.delta import HEADER_BYTES, make_header  # noqa: E402
+from ophion_boot.fmt.wrapped import RECIPIENTS, X25519, blob_bytes  # noqa: E402
+from sealed_maker import make_sealed  # noqa: E402
 
 Case = tuple[bytes, bytes, int]
 """Old image, patch, bytes fed at a time."""
@@ -70,6 +74,26 @@ def made_up(old: bytes, chance: random.Random) -> bytes:
     return data
 
 
+def seal(patch: bytes, chance: random.Random) -> bytes:
+    """`patch`, sealed for nobody in particular."""
+    value = chance.randbytes(blob_bytes(X25519, 16))
+    wrapped = X25519, value
+    if chance.random() < 0.3:
+        wrapped = RECIPIENTS, b"".join(bytes(8 * (n,)) + bytes((X25519,)) + value for n in range(16))
+    return make_sealed(patch, delta_cases.CONTENT, wrapped, (32, 1000), None, chance.randbytes(7) + b"n")
+
+
+def sealed_cases(patch: bytes, old: bytes, chance: random.Random) -> list[Case]:
+    """A few sealed patches: damaged before they were sealed, damaged afterwards, cut anywhere."""
+    good = seal(patch, chance)
+    found = [good, good[: chance.randrange(len(good))], seal(damage(patch, chance), chance)]
+    for _ in range(3):
+        bad = bytearray(good)
+        bad[chance.randrange(4, 40)] = chance.choice((0, 1, 32, 127, 255))
+        found += [bytes(bad), damage(good, chance)]
+    return [(old, data, chance.choice((1, 7, 64, 1500))) for data in found]
+
+
 def cases(chance: random.Random, count: int) -> list[Case]:
     """`count` cases; a pair of images has several."""
     made: list[Case] = []
@@ -83,6 +107,7 @@ def cases(chance: random.Random, count: int) -> list[Case]:
             made.append((old, damage(patch, chance), chance.choice((1, 7, 64, 500))))
         for _ in range(4):
             made.append((old, made_up(old, chance), chance.choice((1, 7, 64, 500))))
+        made += sealed_cases(patch, old, chance)
     return made[:count]
 
 

@@ -1,7 +1,9 @@
 """Building: an application folder -> a payload that is the same bytes on every computer.
 
+```python
 built = build("heartbeat")
 path = built.write(output_dir("heartbeat"))     # heartbeat/build/heartbeat-1.0.0.romfs and .json
+```
 """
 
 from ophion.build.builder import Built, Network, build, output_dir

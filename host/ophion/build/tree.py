@@ -13,6 +13,7 @@ from ophion.errors import BuildError
 
 OUTPUT_NAME = "build"
 _NEVER = {"__pycache__"}
+_SIMULATED = ("sim.json", "flash.bin")
 _DEPTH_MAX = 16
 _NAME_MAX = 255
 
@@ -31,9 +32,9 @@ def source_files(
     """List the files to pack, sorted by path.
 
     Left out: `ophion.toml`, `ophion.lock` and the output folder `build` in the root, `__pycache__`
-    and anything whose name starts with a dot anywhere, what `exclude` matches, and what matches none
-    of `include` if there is any (a pattern without / is tried on the file name, with / on the whole
-    path). Empty folders do not exist for git and so not for us.
+    and anything whose name starts with a dot anywhere, folders of simulated devices, what `exclude`
+    matches, and what matches none of `include` if there is any (a pattern without / is tried on the file
+    name, with / on the whole path). Empty folders do not exist for git and so not for us.
     Raises BuildError: a name that is not ASCII, a link to a folder, something that is no regular file.
     """
     found: list[SourceFile] = []
@@ -55,6 +56,8 @@ def _walk(folder: Path, prefix: str, exclude: tuple[str, ...], found: list[Sourc
             continue
         _check_name(path)
         if entry.is_dir(follow_symlinks=False):
+            if is_simulated(entry.path):
+                continue
             _walk(Path(entry.path), path + "/", exclude, found)
         elif entry.is_dir():
             raise BuildError(f"{path} is a link to a folder; copy the folder instead")
@@ -62,6 +65,11 @@ def _walk(folder: Path, prefix: str, exclude: tuple[str, ...], found: list[Sourc
             found.append(SourceFile(path, Path(entry.path)))
         else:
             raise BuildError(f"{path} is not a regular file")
+
+
+def is_simulated(folder: str) -> bool:
+    """`folder` is what `ophion sim` keeps a device in."""
+    return all(os.path.isfile(os.path.join(folder, name)) for name in _SIMULATED)
 
 
 def matches(path: str, patterns: tuple[str, ...]) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
 from ophion.build.config import LOCK_NAME
-from ophion.build.tree import OUTPUT_NAME
+from ophion.build.tree import OUTPUT_NAME, is_simulated
 
 _NEVER = (OUTPUT_NAME, LOCK_NAME, "__pycache__")
 LOOK_S = 0.3
@@ -18,8 +18,8 @@ LOOK_S = 0.3
 async def changes(app_dir: str | os.PathLike[str], look_s: float = LOOK_S) -> AsyncGenerator[list[str], None]:
     """Yield the paths that changed in `app_dir` since the last time, once they have come to rest; never ends.
 
-    The output folder, `ophion.lock` and what begins with a dot are not looked at. A folder that is not there
-    is empty.
+    The output folder, `ophion.lock`, simulated devices and what begins with a dot are not looked at. A folder
+    that is not there is empty.
     """
     folder = Path(app_dir)
     known = seen = _snapshot(folder)
@@ -50,6 +50,8 @@ def _files(folder: Path, prefix: str) -> Iterator[tuple[str, tuple[int, int]]]:
             continue
         try:
             if entry.is_dir(follow_symlinks=False):
+                if is_simulated(entry.path):
+                    continue
                 yield from _files(Path(entry.path), path + "/")
             else:
                 state = entry.stat()

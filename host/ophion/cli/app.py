@@ -26,7 +26,7 @@ from ophion.cli import (
     push_verbs,
     sim_verbs,
 )
-from ophion.cli.hints import hint_of
+from ophion.cli.hints import hint_of, interrupted_hint
 from ophion.cli.output import print_error
 from ophion.cli.profiles import RootProfile, choose
 from ophion.errors import EXIT_INTERRUPTED, OphionError
@@ -99,13 +99,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
         result: Any = make_app()(words, prog_name="ophion", standalone_mode=False)
         code = result if isinstance(result, int) else 0
         if code == EXIT_INTERRUPTED:  # what typer makes of Ctrl-C
-            print_error("interrupted", "", as_json)
+            print_error("interrupted", interrupted_hint(words), as_json)
         return code
     except OphionError as error:
         print_error(error.message, hint_of(error, words), as_json)
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        print_error("interrupted", "", as_json)
+        print_error("interrupted", interrupted_hint(words), as_json)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has gone; nothing is left to say, also not at interpreter exit.
@@ -118,6 +118,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
 def _other(error: Exception, as_json: bool) -> int:
     """Wrong usage as click found it, or a mistake of ours: one line each, a traceback only when asked for."""
     shown = getattr(error, "format_message", None)
+    if type(error).__name__ == "NoArgsIsHelpError" and not as_json:
+        print(getattr(error, "message", ""), file=sys.stderr)
+        return 2
     if shown is not None:
         context = getattr(error, "ctx", None)
         hint = f"see `{context.command_path} --help`" if context is not None else ""

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ophion.cli.complete import board_names
-from ophion.cli.output import Json, show
+from ophion.cli.output import Json, show, table
 
 Name = Annotated[
     str,
@@ -26,10 +26,40 @@ def register(app: typer.Typer) -> None:
     board = typer.Typer(
         help="Flash maps of boards, and what their firmware is built from.", no_args_is_help=True
     )
+    board.command("list")(list_boards)
     board.command("show")(show_board)
     board.command("files")(files)
     board.command("traceback")(traceback)
     app.add_typer(board, name="board")
+
+
+def list_boards(as_json: Json = False) -> None:
+    """List the boards that come with ophion."""
+    from ophion.build.boards import board_layout, board_list
+    from ophion.build.layout import load_layout
+
+    layouts = {name: load_layout(board_layout(name)) for name in board_list()}
+    value = [
+        {
+            "board": name,
+            "chip": layout.chip,
+            "flash": layout.flash_size,
+            "max_image": layout.max_image_size,
+            "runtime": layout.has_runtime,
+        }
+        for name, layout in layouts.items()
+    ]
+    rows = [
+        [
+            name,
+            layout.chip or f"({layout.port})",
+            f"{layout.flash_size // 1024} KB",
+            f"{layout.max_image_size} bytes",
+            "and runtime" if layout.has_runtime else "",
+        ]
+        for name, layout in layouts.items()
+    ]
+    show(as_json, {"boards": value}, table(rows, ["BOARD", "CHIP", "FLASH", "LARGEST IMAGE", "UPDATES"]))
 
 
 def new_board(

@@ -36,7 +36,10 @@ def build_payload(
     strict: Annotated[bool, typer.Option("--strict", help="A warning is an error.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Compile and pack an application into a payload: the same tree gives the same bytes."""
+    """Compile and pack an application into a payload.
+
+    The same files give the same bytes.
+    """
     from ophion.build import Network, build, find_app, output_dir
     from ophion.build.mpy import NO_ARCH
 

@@ -74,7 +74,10 @@ def chain_roots(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """State the root keys. A later set (--version 2) is signed by enough old and enough new roots."""
+    """State the root keys.
+
+    A later set (--version 2) is signed by enough old and enough new roots.
+    """
     from ophion.keys.chain import root_set
 
     publics = [_public(name, passphrase_file) for name in key]
@@ -122,7 +125,10 @@ def chain_signing(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """State a signing key; the intermediate key signs it. The result is whole: for `ophion sign --chain`."""
+    """State a signing key; the intermediate key signs it.
+
+    The result is whole: for `ophion sign --chain`.
+    """
     from ophion.keys.chain import SIGNING, load_chain
 
     limits = _limits(hw, image, counter_min, counter_max)

@@ -43,6 +43,12 @@ def folders(incomplete: str) -> list[str]:
     return _fitting([*map(str, _simulated()), *_paths(incomplete, ())], incomplete)
 
 
+def radios(incomplete: str) -> list[str]:
+    """Kinds of radio, and those of simulated devices here."""
+    simulated = [f"sim:{folder}" for folder in _simulated()]
+    return _fitting(["os", "sim", *simulated, "bumble:"], incomplete)
+
+
 def ports(incomplete: str) -> list[str]:
     """Serial ports."""
     found = sorted(str(path) for pattern in _PORTS for path in Path("/dev").glob(pattern))

@@ -40,13 +40,14 @@ def delta(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write the patch that turns one signed image into another: it carries the new one's signature.
+    """Write the patch that turns one signed image into another.
 
-    The patch of an encrypted image can be read by who can read the image, and by nobody else.
+    It carries the new one's signature. The patch of an encrypted image can be read by who can read the image,
+    and by nobody else.
     """
     if len(images) != (1 if no_base else 2):
         wanted = "NEW alone with --no-base" if no_base else "OLD and NEW, or --no-base and NEW"
-        raise UsageError(f"{len(images)} images were given, not {wanted}")
+        raise UsageError(f"{len(images)} image{'s' if len(images) > 1 else ''} named, not {wanted}")
     from ophion.delta import describe_patch, make_image_patch
     from ophion.files import write_file
     from ophion.keys import load_device_key
@@ -55,6 +56,10 @@ def delta(
     target = out or images[-1].with_suffix(".delta")
     *befores, after = [load_image(path) for path in images]
     before = befores[0] if befores else None
+    if before is not None and before.image == after.image:
+        raise UsageError(
+            f"{images[0]} and {images[1]} are the same image", "name the old one, then the new one"
+        )
     patch = make_image_patch(
         before, after, small=small, enc_keys=[load_device_key(path).entry for path in enc_key or []]
     )

@@ -98,7 +98,10 @@ def demo(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show it all on a simulated device: update, tampering, a crash, a power cut, a delta; under a minute."""
+    """Show it all on simulated devices, in under a minute.
+
+    An update, tampering, a crash, a power cut, a delta, a release of application and runtime.
+    """
     report = _Report(as_json)
     quiet_libraries()
     if folder is not None:

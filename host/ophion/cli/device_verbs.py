@@ -41,7 +41,9 @@ def register(app: typer.Typer) -> None:
 
 @device.command("list")
 def list_devices(
-    seconds: Annotated[float, typer.Option(min=0.1, max=120, help="How long to listen.")] = 4.0,
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=0.1, max=120, metavar="SECONDS", help="How long to listen.")
+    ] = 4.0,
     radio: Radio = None,
     as_json: Json = False,
 ) -> None:

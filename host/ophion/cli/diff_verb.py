@@ -20,7 +20,10 @@ def diff(
     new: Annotated[Path, typer.Argument(metavar="B", help="Another one.")],
     as_json: Json = False,
 ) -> int:
-    """Show what is different between two images: header, files, TLVs. Exit code 1 if anything is."""
+    """Show what is different between two images.
+
+    The fields of the header, files and TLVs.
+    """
     from ophion.package import compare, load_content
 
     value = compare(load_content(old), load_content(new))

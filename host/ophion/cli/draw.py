@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ophion.cli.output import line_width
+
 _BAR = 40
+_BAR_LEAST = 8
+_NOTE_AT = 45  # the column in which notes on a part begin
+_PERCENT = 6
 _SLOT_BAR = 28
 _WIDTH = 74
+_FRAME = 4
 
 
 def picture(name: str, image: dict[str, Any]) -> str:
@@ -58,11 +64,12 @@ def slots(images: list[dict[str, Any]], rooms: Sequence[dict[str, Any]] = ()) ->
 
 
 def _component(number: int, held: dict[int, dict[str, Any]], rooms: dict[int, dict[str, Any]]) -> str:
-    lines = [f"+-- {'runtime' if number else 'application'} ".ljust(_WIDTH + 3, "-") + "+"]
+    width = min(_WIDTH, line_width() - _FRAME)
+    lines = [f"+-- {'runtime' if number else 'application'} ".ljust(width + 3, "-") + "+"]
     for slot in sorted({0, 1} | set(held)):
         texts = [*_slot(slot, held.get(slot)), *_room(rooms.get(slot, {}))]
-        lines += [f"| {text:<{_WIDTH}} |" for text in texts]
-        lines.append("+" + "-" * (_WIDTH + 2) + "+")
+        lines += [f"| {_cut(text, width):<{width}} |" for text in texts]
+        lines.append("+" + "-" * (width + 2) + "+")
     images = list(held.values())
     return "\n".join([*lines, f"runs now:  {_runs(images)}", f"next boot: {_next_boot(images)}"])
 
@@ -113,9 +120,17 @@ def _part(offset: int, size: int, title: str, note: str = "") -> str:
 
 
 def _tlv(entry: dict[str, Any]) -> str:
-    meaning = entry["meaning"]
-    short = meaning if len(meaning) <= _BAR else meaning[: _BAR - 3] + "..."
+    short = _cut(entry["meaning"], _note_width())
     return _part(entry["offset"], entry["size"], f"  {entry['name']} {entry['type']:#06x}", short)
+
+
+def _note_width() -> int:
+    """How many characters a note may have, for a line to stay one."""
+    return max(_BAR_LEAST, min(_BAR, line_width() - _NOTE_AT))
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 3] + "..."
 
 
 def _flags(header: dict[str, Any]) -> str:
@@ -134,8 +149,9 @@ def _encrypted(encrypted: dict[str, Any]) -> list[str]:
 
 
 def _bar(size: int, total: int) -> str:
-    filled = max(1, round(_BAR * size / total))
-    return "#" * filled + "." * (_BAR - filled) + f" {100 * size // total} %"
+    width = max(_BAR_LEAST, min(_BAR, line_width() - _NOTE_AT - _PERCENT))
+    filled = max(1, round(width * size / total))
+    return "#" * filled + "." * (width - filled) + f" {100 * size // total} %"
 
 
 def trust_text(value: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The application that a verb means when no file is named: the one in the current folder, or above it."""
+"""The files that a verb means when it is given an application's folder, or nothing: the application here."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from ophion.errors import UsageError
 if TYPE_CHECKING:
     from ophion.build import AppConfig
 
-_VERBS = {"romfs": "ophion build", "bin": "ophion build && ophion sign"}
+_VERBS = {"romfs": "`ophion build` makes it", "bin": "`ophion build`, then `ophion sign`, make it"}
 
 
-def made_here(*suffixes: str) -> Path:
-    """What was made last of the application here: the first that is there of NAME-VERSION.SUFFIX.
+def made_file(path: Path | None, *suffixes: str) -> Path:
+    """`path` itself; of a folder, or None for the application here: what was made of it last.
 
-    Raises BuildError (no application here), UsageError (nothing was made of this version of it).
+    That is the first that is there of NAME-VERSION.SUFFIX. Raises BuildError (no application), UsageError
+    (nothing was made of this version of it).
     """
+    if path is not None and not path.is_dir():
+        return path
     from ophion.build import find_app, load_config, output_dir
 
-    app = find_app(Path())
+    app = path or find_app(Path())
     made = [output_dir(app) / f"{load_config(app).stem}.{suffix}" for suffix in suffixes]
     for path in made:
         if path.is_file():

@@ -40,6 +40,13 @@ def hint_of(error: OphionError, words: Sequence[str] = ()) -> str:
     return ""
 
 
+def interrupted_hint(words: Sequence[str]) -> str:
+    """What Ctrl-C has left, where somebody may ask that."""
+    if verb_of(words) == ["push"] and "--watch" not in words:
+        return "push again: an upload goes on where it stopped; `ophion device images` shows what is there"
+    return ""
+
+
 def verb_of(words: Sequence[str]) -> list[str]:
     """The verb in a command line, with its group: ["device", "info"]."""
     import typer.main

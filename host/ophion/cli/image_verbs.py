@@ -9,11 +9,17 @@ import typer
 
 from ophion.cli import board_verbs, build_verb, delta_verb, diff_verb, sign_verb, size_verb
 from ophion.cli.draw import picture
+from ophion.cli.here import made_file
 from ophion.cli.output import Json, show
 from ophion.cli.sign_verb import MaxSize
 from ophion.errors import UsageError
 
-ImageArgument = Annotated[Path, typer.Argument(metavar="IMAGE", help="A signed image.")]
+ImageArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="IMAGE", help="A signed image, or an application's folder (default: the one here)."
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -34,33 +40,39 @@ def register(app: typer.Typer) -> None:
 
 def new_application(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder.")],
-    name: Annotated[str, typer.Option(help="Name of the application (default: the folder's).")] = "",
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="Name of the application (default: the folder's).")
+    ] = "",
     as_json: Json = False,
 ) -> None:
-    """Start an application that serves updates while it runs, and confirms itself."""
+    """Start an application that takes updates and confirms itself."""
     from ophion.build import new_app
 
     written = [str(path) for path in new_app(folder, name)]
     show(as_json, {"files": written}, "\n".join(written))
 
 
-def inspect(image: ImageArgument, as_json: Json = False) -> None:
-    """Show what is in an image: header, payload, TLVs, files. Or what a delta patch needs and makes."""
+def inspect(image: ImageArgument = None, as_json: Json = False) -> None:
+    """Show what is in an image: header, payload, TLVs, files.
+
+    Of a delta: what it needs and makes.
+    """
     from ophion.delta import describe_patch, is_patch
     from ophion.files import read_file
     from ophion.package import describe, load_image
 
-    data = read_file(image, "image")
+    file = made_file(image, "bin")
+    data = read_file(file, "image")
     if is_patch(data):
         patch = describe_patch(data)
-        show(as_json, {"patch": str(image), **patch}, delta_verb.patch_picture(str(image), patch))
+        show(as_json, {"patch": str(file), **patch}, delta_verb.patch_picture(str(file), patch))
         return
-    description = describe(load_image(image))
-    show(as_json, {"image": str(image), **description}, picture(str(image), description))
+    description = describe(load_image(file))
+    show(as_json, {"image": str(file), **description}, picture(str(file), description))
 
 
 def verify(
-    image: ImageArgument,
+    image: ImageArgument = None,
     key: Annotated[
         list[Path] | None,
         typer.Option("--key", "-k", metavar="PUB", help="A public key that the device trusts."),
@@ -85,8 +97,12 @@ def verify(
     from ophion.package import load_image, verify_image
 
     if not key and roots is None:
-        raise UsageError("nothing is trusted: give --key, or --roots")
-    loaded = load_image(image)
+        raise UsageError(
+            "nothing is trusted: give --key, or --roots",
+            "--key key.pub is the public half of the signing key",
+        )
+    file = made_file(image, "bin")
+    loaded = load_image(file)
     verify_image(
         loaded,
         [load_public(path) for path in key or []],
@@ -96,12 +112,12 @@ def verify(
         enc_keys=[load_device_key(path).entry for path in enc_key or []],
     )
     value = {
-        "image": str(image),
+        "image": str(file),
         "verified": True,
         "version": loaded.version_text,
         "size": loaded.size,
         "hash": loaded.hash.hex(),
         "encrypted": bool(loaded.aes_bits),
     }
-    text = f"{image}  good: version {loaded.version_text}, {loaded.size} bytes"
+    text = f"{file}  good: version {loaded.version_text}, {loaded.size} bytes"
     show(as_json, value, f"{text}, hash {loaded.hash.hex()[:16]}...")

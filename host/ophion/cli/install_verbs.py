@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ophion.cli.complete import ports
+from ophion.cli.here import made_file
 from ophion.cli.output import Json, byte_count, print_json, show
 from ophion.errors import UsageError
 
@@ -19,14 +21,17 @@ if TYPE_CHECKING:
     from ophion.keys import PublicKey
     from ophion.keys.chain import Chain
 
-Port = Annotated[str, typer.Option("--port", "-p", metavar="PORT", help="Serial port of the board.")]
+Port = Annotated[
+    str, typer.Option("--port", "-p", metavar="PORT", autocompletion=ports, help="Serial port of the board.")
+]
 Baud = Annotated[int, typer.Option(min=9600, metavar="N", help="Speed of the serial port.")]
 RecordFolder = Annotated[
     Path | None,
     typer.Option("--record", metavar="DIR", help="What the board was before (default: ophion-MAC)."),
 ]
 FirstImage = Annotated[
-    Path | None, typer.Option("--app", metavar="IMAGE", help="Signed application that it starts with.")
+    Path | None,
+    typer.Option("--app", metavar="IMAGE", help="Signed application that it starts with, or its folder."),
 ]
 Keys = Annotated[
     list[Path] | None, typer.Option("--key", "-k", metavar="PUB", help="Key that the device trusts.")
@@ -59,7 +64,10 @@ def install(
         Path | None, typer.Option("--image", metavar="OUT", help="Write a firmware file; no board.")
     ] = None,
     port: Annotated[
-        str | None, typer.Option("--port", "-p", metavar="PORT", help="Change the board on this port.")
+        str | None,
+        typer.Option(
+            "--port", "-p", metavar="PORT", autocompletion=ports, help="Change the board on this port."
+        ),
     ] = None,
     app: FirstImage = None,
     key: Keys = None,
@@ -324,7 +332,7 @@ def _application(
 
     if path is None:
         return b""
-    image = load_image(path)
+    image = load_image(made_file(path, "bin"))
     found, chain = _trusted(keys, roots)
     if found or chain:
         held = root_set(chain.data) if chain else None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from typing import Annotated, Any
 
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
+_PIPE_COLUMNS = 100
 _UNITS = {"k": 1024, "m": 1024 * 1024}
 
 
@@ -39,6 +41,11 @@ def print_error(message: str, hint: str, as_json: bool) -> None:
 def clean(text: str) -> str:
     """`text` without control characters: names and reasons come from devices that anybody may have made."""
     return "".join(char if char.isprintable() or char == "\n" else "?" for char in text)
+
+
+def line_width() -> int:
+    """Columns of the terminal; `_PIPE_COLUMNS` where there is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _PIPE_COLUMNS
 
 
 def table(rows: list[list[str]], head: list[str]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ophion.cli.here import made_here
+from ophion.cli.here import made_file
 from ophion.cli.key_verbs import passphrase_source
 from ophion.cli.sign_options import image_options
 from ophion.errors import UsageError
@@ -50,7 +50,7 @@ def source_of(paths: list[Path], key: str | None, passphrase_file: Path | None, 
     """
     if not paths:
         if not watch and key is None:
-            return Source((made_here("bin"),))
+            return Source((made_file(None, "bin"),))
         from ophion.build import find_app
 
         paths = [find_app(Path())]
@@ -74,7 +74,7 @@ def _signer(folder: Path, key: str | None, passphrase_file: Path | None) -> Sign
     name = key or load_config(folder).sign.key
     if not name:
         raise UsageError(
-            f"{folder} is a folder, and no key signs what it becomes",
-            "add --key KEY, or a key under [sign] in its ophion.toml",
+            f"{folder} is a folder: it would be built and signed, and no key is named",
+            "add --key KEY, or a key under [sign] in its ophion.toml; or push the image that you signed",
         )
     return open_signer(name, passphrase_source(passphrase_file, name))

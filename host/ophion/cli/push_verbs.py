@@ -37,7 +37,9 @@ Confirm = Annotated[
 Wait = Annotated[
     float, typer.Option(min=1, metavar="SECONDS", help="How long the new image may take to run.")
 ]
-Retries = Annotated[int, typer.Option(min=0, max=100, help="Failed connections in a row before giving up.")]
+Retries = Annotated[
+    int, typer.Option(min=0, max=100, metavar="N", help="Failed connections in a row before giving up.")
+]
 Images = Annotated[
     list[Path] | None,
     typer.Argument(
@@ -94,7 +96,7 @@ def push_image(
     explain: Explain = False,
     as_json: Json = False,
 ) -> None:
-    """Upload an image, have it tried, wait until it runs and is confirmed.
+    """Send an image to a device, and wait until it runs for good.
 
     Several devices are updated at once; one that fails does not stop the others. The exit code is then that
     of the failures if they have one in common, else 1.
@@ -216,10 +218,14 @@ class _BarView:
             # However fast it was: the last of it is seen.
             self._bar.refresh()
             self._bar.update(self._task, visible=False)
+            self._bar.refresh()
         self._bar.console.print(describe_event(event, self._explain), markup=False, highlight=False)
 
     def close(self) -> None:
         self._bar.stop()
+
+
+_CONFIRMED = {"application": "by the application", "host": "from here", "before": "already"}
 
 
 def describe_event(event: Event, explain: bool = False) -> str:
@@ -229,6 +235,7 @@ def describe_event(event: Event, explain: bool = False) -> str:
         return clean("\n".join(_chosen(value, explain)))
     value["mtu_text"] = f"MTU {value['mtu']}, " if value.get("mtu") else ""
     value["what"] = "runtime " if value.get("image") else ""
+    value["by_text"] = _CONFIRMED.get(value.get("by", ""), "")
     lines = {
         "connected": "connected to {device}, {mtu_text}requests of up to {buf_size} bytes",
         "patched": "{what}version {version} made of the patch: {report}",
@@ -239,7 +246,7 @@ def describe_event(event: Event, explain: bool = False) -> str:
         "resetting": "the device restarts",
         "reconnecting": "connecting again (try {attempt}): {reason}",
         "running": "{what}version {version} runs",
-        "confirmed": "{what}version {version} is confirmed ({by})",
+        "confirmed": "{what}version {version} is confirmed {by_text}",
     }
     return clean(lines[event.kind].format(**value))
 

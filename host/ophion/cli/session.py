@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from ophion.cli.complete import radios
 from ophion.errors import DeviceNotFound, OphionError
 
 T = TypeVar("T")
@@ -18,6 +19,7 @@ Radio = Annotated[
         "--radio",
         envvar="OPHION_RADIO",
         metavar="RADIO",
+        autocompletion=radios,
         help="Radio to use: os (default), sim, sim:DIR or bumble:TRANSPORT.",
     ),
 ]

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ophion.cli.here import config_of, made_here
+from ophion.cli.here import config_of, made_file
 from ophion.errors import InputError, UsageError
 from ophion.files import read_file
 from ophion.versions import Version, parse_version
@@ -109,12 +109,12 @@ def read_version(payload: Path, given: str) -> Version:
 def app_defaults(payload: Path | None) -> tuple[Path, SignDefaults, int]:
     """What to sign, [sign] of the application that it belongs to, and the most bytes its boards' slots take.
 
-    Without `payload` it is what was built of the application in the current folder, or above it. A payload
-    that lies outside of all applications has no defaults.
+    A folder is the application in it; without `payload` it is the one in the current folder, or above it. A
+    payload that lies outside of all applications has no defaults.
     """
     from ophion.build.config import SignDefaults
 
-    path = payload or made_here("romfs")
+    path = made_file(payload, "romfs")
     config = config_of(path)
     if config is None:
         return path, SignDefaults(), 0

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 Payload = Annotated[
     Path | None,
-    typer.Argument(metavar="PAYLOAD", help="What `ophion build` made (default: of the application here)."),
+    typer.Argument(
+        metavar="PAYLOAD", help="What `ophion build` made, or its folder (default: the application here)."
+    ),
 ]
 Key = Annotated[
     str,
@@ -117,8 +119,9 @@ def sign_payload(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Make a signed MCUboot image of a payload, and its bill of materials.
+    """Make a signed MCUboot image of a payload.
 
+    Its bill of materials is written beside it.
     What no option says is taken from [sign] in the application's ophion.toml.
     """
     from ophion.files import read_file
@@ -165,7 +168,10 @@ def _check_words(key: str, export: Path | None, signature: Path | None, out: Pat
         )
     if export is None and not key:
         what = "the public key of the signature" if signature else "the signing key"
-        raise UsageError(f"no key: --key names {what}")
+        raise UsageError(
+            f"no key: --key names {what}",
+            "`ophion keys new key.pem` makes a key; [sign] in ophion.toml can name it",
+        )
 
 
 class _Work:
@@ -244,7 +250,7 @@ class _Work:
         if bill:
             value["sbom"] = str(bill_path(target))
             write_file(bill_path(target), bill)
-        return value, f"{target}  {len(image)} bytes, version {self._version}, hash {digest.hex()[:16]}..."
+        return value, f"{target}  {len(image)} bytes, version {self._version}, hash {digest.hex()[:12]}..."
 
     def _sbom(self, image: bytes, facts: dict[str, str]) -> bytes:
         """The bill of materials of the image, b"" for a payload without manifest."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ophion.cli.complete import board_names
+from ophion.cli.here import made_file
 from ophion.cli.output import Json, print_json, show
 from ophion.errors import UsageError
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from ophion.sim import Cut, Simulator
 
 FirstImage = Annotated[
-    Path | None, typer.Option("--image", metavar="IMAGE", help="New device: image in its primary slot.")
+    Path | None,
+    typer.Option("--image", metavar="IMAGE", help="New device: image in its primary slot, or its folder."),
 ]
 GoldenImage = Annotated[
     Path | None,
@@ -65,7 +67,13 @@ CutAt = Annotated[
     typer.Option("--cut-at-op", min=1, metavar="N", help="Power fails in flash operation N; this ends."),
 ]
 BoardName = Annotated[
-    str, typer.Option(autocompletion=board_names, help="New device: a board that comes with ophion.")
+    str,
+    typer.Option(
+        "--board",
+        metavar="BOARD",
+        autocompletion=board_names,
+        help="New device: a board that comes with ophion.",
+    ),
 ]
 Udp = Annotated[
     str, typer.Option("--udp", metavar="HOST:PORT", help="New device: take updates over UDP there, too.")
@@ -105,7 +113,9 @@ def sim(
     passkey: DevicePasskey = None,
     layout: LayoutFile = None,
     board: BoardName = "sim",
-    name: Annotated[str, typer.Option(help="New device: name in the air.")] = "ophion-sim",
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="New device: name in the air.")
+    ] = "ophion-sim",
     udp: Udp = "",
     serial: SerialFraming = "",
     flash: FlashFile = None,
@@ -127,11 +137,16 @@ def sim(
     policy = _access(access, operator or [], passkey)
     given = image or golden or key or roots or enc_key or layout or policy or udp or serial
     if not fresh and (given or flash):
-        raise UsageError(f"{folder} holds a device already", "add --new to replace it")
+        raise UsageError(
+            f"{folder} holds a device already",
+            f"`ophion sim {folder}` alone switches it on; --new replaces it by a new one",
+        )
     if flash and given:
         raise UsageError("--flash is a whole device: --name goes with it, other options do not")
     if fresh and not key and not roots and not flash:
-        raise UsageError("a new device needs a key to trust", "ophion sim --image IMAGE --key KEY.pub")
+        raise UsageError(
+            "a new device needs a key to trust", f"ophion sim {folder} --image IMAGE --key KEY.pub"
+        )
     goods = _goods(image, golden, key or [], roots, enc_key or [])
     goods.update(name=name, access=policy, udp=udp, serial=serial)
 
@@ -163,7 +178,7 @@ def _goods(
     return {
         "keys": [public.mcuboot for public in _trusted(key)],
         "enc_keys": [load_device_key(path).entry for path in enc_key],
-        "image": load_image(image).image if image else None,
+        "image": load_image(made_file(image, "bin")).image if image else None,
         "golden": load_image(golden).image if golden else None,
         "roots": root_set.data if root_set else b"",
     }
@@ -183,11 +198,15 @@ def runtime(
     version: Annotated[str, typer.Option("--version", metavar="X.Y.Z", help="Version of the runtime.")],
     key: Annotated[list[Path], typer.Option("--key", "-k", metavar="PUB", help="Key that it trusts.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Where to write it.")],
-    board: Annotated[str, typer.Option(help="A simulated board with app partitions.")] = "sim-runtime",
+    board: Annotated[
+        str, typer.Option("--board", metavar="BOARD", help="A simulated board with app partitions.")
+    ] = "sim-runtime",
     layout: Annotated[
         Path | None, typer.Option(metavar="TOML", help="Its flash map, instead of --board.")
     ] = None,
-    name: Annotated[str, typer.Option(help="Name of the device in the air.")] = "ophion-sim",
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="Name of the device in the air.")
+    ] = "ophion-sim",
     as_json: Json = False,
 ) -> None:
     """Make the runtime of a simulated board.

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ophion.cli.here import config_of, made_here
-from ophion.cli.output import Json, show, table
+from ophion.cli.here import config_of, made_file
+from ophion.cli.output import Json, line_width, show, table
 
 if TYPE_CHECKING:
     from ophion.build.layout import Layout
     from ophion.package import Content
 
-_BAR = 30
+_BAR, _BAR_LEAST = 30, 8
+_NUMBERS = 20  # columns of what stands beside a name and its bar
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +26,9 @@ def register(app: typer.Typer) -> None:
 def size(
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="FILE", help="An image or a payload (default: what was built here)."),
+        typer.Argument(
+            metavar="FILE", help="An image, a payload, or an application's folder (default: the one here)."
+        ),
     ] = None,
     board: Annotated[
         list[str] | None,
@@ -33,10 +36,13 @@ def size(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what takes the space in an image, file by file, and how much of the slot it is."""
+    """Show what takes the space in an image, file by file.
+
+    With a board: how much of its slot that is.
+    """
     from ophion.package import load_content, sizes, slot_use
 
-    found = file or made_here("bin", "romfs")
+    found = made_file(file, "bin", "romfs")
     config = config_of(found)
     chosen = [_layout(name) for name in board] if board else config.layouts if config else ()
     content = load_content(found)
@@ -74,7 +80,9 @@ def _text(path: Path, value: dict[str, Any], slots: list[dict[str, Any]]) -> str
         rows.append(["(names and folders)", value["romfs"]])
     rows += [[name, value[key]] for name, key in _AREAS if value[key]]
     lines = [f"{path}: {total} bytes", ""]
-    lines.append(table([[name, f"{count:>8}", _bar(count, total)] for name, count in rows], _HEAD))
+    names = max(len(str(name)) for name, _ in rows)
+    width = max(_BAR_LEAST, min(_BAR, line_width() - names - _NUMBERS))
+    lines.append(table([[name, f"{count:>8}", _bar(count, total, width)] for name, count in rows], _HEAD))
     kinds = ", ".join(f"{kind} {count}" for kind, count in value["kinds"].items())
     lines += ["", f"by kind: {kinds}"] if kinds else []
     if value["kinds"].get("mpy"):
@@ -95,5 +103,5 @@ def _slot(slot: dict[str, Any]) -> str:
     return f"{where}; {slot['percent']} % of the other {slot['room']} used, {left}"
 
 
-def _bar(count: int, total: int) -> str:
-    return f"{'#' * round(_BAR * count / total):<{_BAR}} {100 * count / total:5.1f} %"
+def _bar(count: int, total: int, width: int) -> str:
+    return f"{'#' * round(width * count / total):<{width}} {100 * count / total:5.1f} %"

@@ -1,9 +1,11 @@
 """Signing keys: make them, read them, sign with them.
 
+```python
 public = generate("release.pem")                 # release.pem (0600) and release.pub
 signer = open_signer("file:release.pem")         # or "pkcs11:token=release;object=ophion?module-path=..."
 signature = signer.sign(b"...")
 load_public("release.pub").verify(signature, b"...")
+```
 """
 
 from ophion.keys.algorithms import Algorithm, parse_algorithm

@@ -1,8 +1,10 @@
 """Image files: what is in one, and would a device run it.
 
+```python
 image = load_image("heartbeat-1.0.0.bin")
 verify_image(image, [load_public("release.pub")], max_size=512 * 1024)
 describe(image)
+```
 """
 
 from ophion.package.content import Content, load_content

@@ -15,6 +15,7 @@ from ophion_boot.core.trust import Trust
 from ophion_boot.core.trust_rules import Device
 from ophion_boot.core.verify import Verifier, VerifyError
 from ophion_boot.fmt import FormatError
+from ophion_boot.fmt.delta import MAGIC as DELTA_MAGIC
 from ophion_boot.fmt.image import Header, signature_tlvs, wrapped_tlv
 from ophion_boot.fmt.wrapped import wrapped_keys
 
@@ -23,6 +24,7 @@ from ophion.files import read_file
 from ophion.keys.public import PublicKey
 from ophion.package.aes import Aes
 from ophion.package.memory import SECTOR_BYTES, MemoryFlash
+from ophion.package.romfs import MAGIC as ROMFS_MAGIC
 from ophion.package.romfs import RomFile, is_romfs, list_romfs
 
 _INFO_BYTES = 4
@@ -32,6 +34,14 @@ _APP_IMAGE_MAGIC = b"\xe9"
 APP: int = depend.APP
 RUNTIME: int = depend.RUNTIME
 """Image numbers."""
+
+_TO_SIGN = "`ophion sign` makes an image of it"
+_OTHERS = (
+    (ROMFS_MAGIC, "a payload, and nobody has signed it", _TO_SIGN),
+    (_APP_IMAGE_MAGIC, "an ESP-IDF application, and nobody has signed it", _TO_SIGN),
+    (DELTA_MAGIC, "a delta", "name the new image, and the old one with --base: `ophion push NEW --base OLD`"),
+    (b"-----BEGIN ", "a key or a certificate", "name the image; keys go with --key"),
+)
 
 TLV_NAMES = {
     0x01: "KEYHASH",
@@ -212,10 +222,6 @@ def parse_image(data: bytes, where: str = "image") -> ImageFile:
 
     Raises ImageError for anything that the device's parser refuses.
     """
-    if is_romfs(data):
-        raise ImageError(
-            f"{where} is a payload, not an image: nobody has signed it", "`ophion sign` makes an image of it"
-        )
     try:
         header = Header(data)
         needed = header.signed_size + _INFO_BYTES
@@ -223,7 +229,7 @@ def parse_image(data: bytes, where: str = "image") -> ImageFile:
             raise FormatError(f"truncated: {len(data)} bytes, the header promises at least {needed}")
         layout = Verifier([], bytearray(SECTOR_BYTES)).read_layout(MemoryFlash(data).area(), len(data))
     except (FormatError, VerifyError) as error:
-        raise ImageError(f"{where}: {error}") from None
+        raise _no_image(data, where, str(error)) from None
     header, total, protected, entries, block = layout
     tlvs: list[Tlv] = []
     at = header.hdr_size + header.img_size + _INFO_BYTES
@@ -245,6 +251,14 @@ def parse_image(data: bytes, where: str = "image") -> ImageFile:
         version_text=header.version_text(),
         tlvs=tuple(tlvs),
     )
+
+
+def _no_image(data: bytes, where: str, reason: str) -> ImageError:
+    """The error for `data`: what it is, if it is another file of ours, else `reason`."""
+    for beginning, what, hint in _OTHERS:
+        if data.startswith(beginning):
+            return ImageError(f"{where} is not an image, it is {what}", hint)
+    return ImageError(f"{where}: {reason}")
 
 
 def verify_image(

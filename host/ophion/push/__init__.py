@@ -1,5 +1,6 @@
 """Pushing images to devices over Bluetooth LE, UDP or a serial port, with the field's own client (smpclient).
 
+```python
 async with aclosing(push(load_image("heartbeat-1.1.0.bin"), "ophion-sim")) as events:
     async for event in events:
         ...
@@ -8,6 +9,7 @@ async with Link("ophion-sim") as link:
 async with aclosing(push_many(image, ["lamp-1", "udp:10.0.0.7", "sim:device"])) as steps:
     async for device, step in steps:        # events, then an Outcome for each device
         ...
+```
 """
 
 import logging

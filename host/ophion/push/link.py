@@ -346,10 +346,13 @@ def not_found(device: str) -> DeviceNotFound:
     if not device.startswith(WIRES):
         return DeviceNotFound(f"no device named {device} is in range", LIST_HINT)
     kind, _, place = device.partition(":")
-    if kind != "udp" and os.name == "posix" and not os.path.exists(place):
-        return DeviceNotFound(
-            f"there is no serial port {place}", f"ports here: {', '.join(ports()) or 'none'}"
-        )
+    if kind != "udp" and os.name == "posix":
+        if not os.path.exists(place):
+            return DeviceNotFound(
+                f"there is no serial port {place}", f"ports here: {', '.join(ports()) or 'none'}"
+            )
+        if not os.access(place, os.R_OK | os.W_OK):
+            return DeviceNotFound(f"{place} may not be opened by this user", "join the group that owns it")
     return DeviceNotFound(f"nothing answers at {device}", "is it switched on, and is this its place?")
 
 
@@ -380,4 +383,4 @@ def converted(device: str, action: str) -> Iterator[None]:
 
 
 _LOST: tuple[type[Exception], ...] = (BleakError, EOFError, *PORT_ERRORS)
-_RADIO_HINT = "check the adapter, or use a simulated radio with --radio sim"
+_RADIO_HINT = "check the adapter, or name a simulated device with --sim DIR"

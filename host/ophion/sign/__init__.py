@@ -1,6 +1,8 @@
 """Signing: a payload -> an MCUboot image that `imgtool verify` and the device accept.
 
+```python
 image = sign(payload, parse_version("1.0.0"), open_signer("release.pem"))
+```
 
 With a signer elsewhere: sign `image_digest(payload, version, options)` there, then
 `assemble(payload, version, public, signature, options)`.

@@ -81,8 +81,13 @@ def write_image(
     path = Path(target)
     if path.resolve() == Path(payload).resolve():
         raise UsageError(f"{path} is the payload itself", "choose another name with --out")
-    if path.is_file() and not force and read_file(path, "output") == image:
-        return
+    if path.is_file() and not force:
+        if read_file(path, "output") == image:
+            return
+        raise UsageError(
+            f"{path} exists, with another content, and is not overwritten",
+            "give the new one a version of its own (ophion.toml), or --force to replace it",
+        )
     write_file(path, image, overwrite=force)
 
 
