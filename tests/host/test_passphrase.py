@@ -84,12 +84,12 @@ def terminal(desk):
 
 def test_a_passphrase_is_typed_twice_for_a_new_key_and_once_to_sign(desk, terminal):
     made = terminal("keys", "new", "k.pem", "--passphrase")
-    made.answer("passphrase or PIN: ", "open sesame")
+    made.answer("passphrase of k.pem: ", "open sesame")
     made.answer("Repeat for confirmation: ", "open sesame")
     assert made.end() == 0, made.shown
     assert open_signer(str(desk / "k.pem"), lambda: b"open sesame")
     signed = terminal("sign", "payload", "--version", "1.0.0", "-k", "k.pem")
-    signed.answer("passphrase or PIN: ", "open sesame")
+    signed.answer("passphrase of k.pem: ", "open sesame")
     assert signed.end() == 0, signed.shown
     assert (desk / "payload.bin").exists()
     assert "sesame" not in made.shown + signed.shown
@@ -97,13 +97,13 @@ def test_a_passphrase_is_typed_twice_for_a_new_key_and_once_to_sign(desk, termin
 
 def test_a_wrong_passphrase_is_one_line(desk, terminal):
     made = terminal("keys", "new", "k.pem", "--passphrase")
-    made.answer("passphrase or PIN: ", "open sesame")
+    made.answer("passphrase of k.pem: ", "open sesame")
     made.answer("Repeat for confirmation: ", "open barley")
-    made.answer("passphrase or PIN: ", "open wheat")
+    made.answer("passphrase of k.pem: ", "open wheat")
     made.answer("Repeat for confirmation: ", "open wheat")
     assert made.end() == 0, made.shown
     signed = terminal("sign", "payload", "--version", "1.0.0", "-k", "k.pem")
-    signed.answer("passphrase or PIN: ", "open barley")
+    signed.answer("passphrase of k.pem: ", "open barley")
     assert signed.end() == 3
     assert "error: k.pem cannot be opened: wrong passphrase or damaged file" in signed.shown
     assert not (desk / "payload.bin").exists() and "barley" not in signed.shown
