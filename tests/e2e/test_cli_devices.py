@@ -316,7 +316,7 @@ async def test_progress_has_a_rate_and_a_time_left_on_terminals_only(bench, cli)
         bench.image(version, asset=100000)
     async with devices(bench, "one", image=old) as (one,):
         sim = ("--sim", one.directory)
-        code, text = await on_a_terminal("push", bench.directory / "1.1.0.bin", *sim)
+        code, text = await on_a_terminal("push", bench.directory / "1.1.0.bin", "--no-compress", *sim)
         assert code == 0 and re.search(r"[kM]B/s", text) and re.search(r"\d:\d\d:\d\d", text), text
         assert re.search(r"\x1b\[[\d;]*3\d", text), "colours"
         code, text = await on_a_terminal("push", bench.directory / "1.2.0.bin", *sim, NO_COLOR="1")

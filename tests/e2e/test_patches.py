@@ -54,7 +54,8 @@ async def test_a_runtime_that_came_as_an_update_is_a_base(bench):
     async with bench.device(bench.image("1.0.0").image, board="sim-runtime"):
         events = await pushed(first, bases=[first, second])
         (chosen,) = of(Chosen, events)
-        assert chosen.form == "full" and "names no image that a patch can be made against" in chosen.reason
+        assert chosen.form == "compressed" and of(Patched, events)
+        assert chosen.reason == "delta: the device names no image that a patch can be made against"
         saving(await pushed(second, bases=[first]), second)
 
 
@@ -84,6 +85,7 @@ async def test_an_image_is_sent_compressed_where_no_base_is_known(bench):
         events = await pushed(new, restart=False)
         (chosen,) = of(Chosen, events)
         assert chosen.form == "compressed" and chosen.size * 2 < chosen.total == new.size
+        assert chosen.reason == ""
         assert of(Uploaded, events)[0].total == chosen.size and of(Patched, events)
         assert [one["form"] for one in chosen.possibilities] == ["full", "delta", "compressed"]
 

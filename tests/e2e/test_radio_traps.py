@@ -15,6 +15,7 @@ from ophion.push import Confirmed, Link, push
 from ophion.sim import RadioOptions
 from ophion.sim.bleak_bumble import backends, install
 from ophion.sim.central import CentralRadio
+from pushing import AS_IT_IS
 
 NAME = "e2e-device"
 CHARACTERISTIC = "da2e7828-fbce-4e01-ae9e-261174997c48"
@@ -152,7 +153,7 @@ def troubled(bench, trouble):
 
 async def pushed(image):
     seen = []
-    async with aclosing(push(image, NAME)) as events:
+    async with aclosing(push(image, NAME, AS_IT_IS)) as events:
         async for event in events:
             seen.append(event)
     assert isinstance(seen[-1], Confirmed) and seen[-1].version == image.version_text

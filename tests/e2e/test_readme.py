@@ -35,9 +35,12 @@ def test_the_sessions_by_hand(tmp_path):
     assert re.search(r"slot 1 +1\.1\.0", images), images
     events = re.findall(r"^ *\d+ +(\w+) +([\d.]*)", log, re.M)
     assert events == [
+        ("patched", "1.1.0"),
         ("installed", "1.1.0"),
         ("confirmed", "1.1.0"),
+        ("patched", "1.2.0"),
         ("refused", ""),
+        ("patched", "1.2.0"),
         ("installed", "1.2.0"),
         *[("crashed", "1.2.0")] * 3,
         ("reverted", "1.1.0"),

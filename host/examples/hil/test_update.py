@@ -9,7 +9,7 @@ def test_a_new_version_runs(board, maker):
     board.expect("hil 1.0.0")
     board.update(maker.image("1.1.0"))
     board.expect("hil 1.1.0")
-    assert board.log() == [("installed", "1.1.0"), ("confirmed", "1.1.0")]
+    assert board.log()[-2:] == [("installed", "1.1.0"), ("confirmed", "1.1.0")]
 
 
 def test_a_version_that_crashes_does_not_stay(board, maker):

@@ -40,7 +40,7 @@ class Chosen(Event):
     """The image is sent as `form` ("full", "delta", "compressed"), `size` bytes for an image of `total`.
 
     `possibilities` are all forms there were: {"form", "size" (None: not to be had), "reason"}; `reason` says
-    why a full image is sent though others were asked for.
+    why a full image is sent, or a compressed one though bases for a delta were given.
     """
 
     kind: ClassVar[str] = "chosen"

@@ -22,6 +22,7 @@ from ophion.push.group64 import DeltaBaseResponse
 FULL = "full"
 DELTA = "delta"
 COMPRESSED = "compressed"
+_NO_BASES = "no image is given that the device may run (--base)"
 
 
 class Unfit(Exception):
@@ -47,10 +48,12 @@ class Choice:
 
     @property
     def reason(self) -> str:
-        """Why it is not a smaller form; "" when it is one."""
-        if self.form != FULL:
-            return ""
-        return "; ".join(f"{one.form}: {one.reason}" for one in self.possibilities if one.reason)
+        """Why it is not a smaller form: of a full image all reasons, else why it is no delta though one was
+        asked for; "" for a delta."""
+        told = [one for one in self.possibilities if one.reason and self.form != DELTA]
+        if self.form == COMPRESSED:
+            told = [one for one in told if one.reason != _NO_BASES]
+        return "; ".join(f"{one.form}: {one.reason}" for one in told)
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class Known:
 def delta(image: ImageFile, known: Known, device: DeltaBaseResponse) -> bytes:
     """A patch for the image that the device runs, which has to be among `known.bases`."""
     if not known.bases:
-        raise Unfit("no image is given that the device may run (--base)")
+        raise Unfit(_NO_BASES)
     named = [*device.bases, *device.encrypted]
     runs = next((base for base in named if base.image == image.number), None)
     if runs is None:
