@@ -259,13 +259,14 @@ def test_addresses():
 async def test_the_command_line_takes_every_road(bench, capsys):
     path = bench.directory / "1.0.0.bin"
     bench.image("1.0.0")
-    for words in (
-        ["push", str(path)],
-        ["device", "info"],
-        ["device", "info", "--udp", "b:1", "--serial", "x"],
+    roads = "--ble, --udp, --serial, --serial-raw or --sim"
+    for words, text in (
+        (["push", str(path)], roads),
+        (["device", "info"], roads),
+        (["device", "info", "--udp", "b:1", "--serial", "x"], "leave one of them: udp:b:1, serial:x"),
     ):
         code = await asyncio.to_thread(ophion, words)
-        assert code == 2 and "--ble, --udp, --serial, --serial-raw or --sim" in capsys.readouterr().err
+        assert code == 2 and text in capsys.readouterr().err
     old, new = bench.image("1.0.1", PLAIN), bench.image("1.1.0", PLAIN)
     async with bench.device(old.image, udp=f"{HOST}:{PORT}", serial="raw") as sim:
         await sim.wait_console("up 1.0.1")
