@@ -274,5 +274,6 @@ async def test_the_command_line_takes_every_road(bench, capsys):
         code = await asyncio.to_thread(ophion, ["push", file, "--udp", f"{HOST}:{PORT}"])
         assert code == 0 and "version 1.1.0 is confirmed" in capsys.readouterr().out
         code = await asyncio.to_thread(ophion, ["device", "images", "--device", f"raw:{sim.port}"])
-        assert code == 0 and "1.1.0" in capsys.readouterr().out
+        said = capsys.readouterr()
+        assert code == 0 and "1.1.0" in said.out, said.err
     assert new.version_text == "1.1.0"
