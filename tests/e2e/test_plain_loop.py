@@ -42,7 +42,7 @@ async def test_an_update_is_taken_while_a_plain_loop_runs_on(bench):
     async with bench.device(old.image) as sim:
         await sim.wait_console("work 1.0.0 3")
         marks = {}
-        async for event in push(new, NAME):
+        async for event in push(new, NAME, PushOptions(compress=False)):
             marks.setdefault(event.kind, worked(sim, "1.0.0"))
             if isinstance(event, Resetting):
                 assert len(sim.resets) == 1

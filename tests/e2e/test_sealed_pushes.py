@@ -120,7 +120,7 @@ async def test_the_command_line_makes_the_patch_with_the_key(factory):
 async def test_a_sealed_patch_goes_on_after_lost_links_resets_and_power_cuts(factory, seed, board):
     bench = factory.bench
     data = asset(seed, 100_000)
-    changed = data[:50_000] + random.Random(seed).randbytes(12_000) + data[50_000:]
+    changed = data[:50_000] + random.Random(seed).randbytes(30_000) + data[50_000:]
     old, new = factory.image("1.1.0", "own", asset=data), factory.image("1.2.0", "own", asset=changed)
     patch = seal_patch(old, new, factory.secret("own"), segment_bytes=3000)
     async with bench.device(bench.image("1.0.0").image, board=board, enc_keys=factory.secret("own")) as sim:

@@ -89,7 +89,7 @@ async def running():
 async def test_an_update_runs_and_confirms_itself(shop):
     new = shop.image("2.0.0", extra=30000)
     async with shop.device() as sim:
-        events = await collect(new)
+        events = await collect(new, PushOptions(compress=False))
         assert kinds(events) == ["uploaded", "marked", "resetting", "running", "confirmed"]
         assert events[0].kind == "connected" and events[0].mtu >= 256 and events[0].buf_size == 2475
         offsets = [event.offset for event in events if isinstance(event, Uploading)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +23,8 @@ from ophion.package.image import ImageFile
 DecryptKey = tuple[bytes, int, bytes]
 """A private key that opens images: `ophion.keys.DeviceKey.entry`."""
 _NONCE_BYTES = 8
+_NONCE_TEXT = b"ophion nonce"
+_NO_ZEROS = bytes(7) + b"\1"
 
 
 class OpenImage:
@@ -83,10 +84,12 @@ def seal_patch(
     patch = header.pack() + patch[HEADER_BYTES:]
     wrapped = new.wrapped_tlv()
     assert wrapped is not None
+    tag_key = (before.key if before else b"") + after.key
+    nonce = _nonce(tag_key, patch)
     prefix = make_prefix(
-        len(after.key), _nonce(), new.header_size, new.payload_size, wrapped.kind, wrapped.value
+        len(after.key), nonce, new.header_size, new.payload_size, wrapped.kind, wrapped.value
     )
-    made = prefix + _blocks(prefix, patch, (before.key if before else b"") + after.key, after.key)
+    made = prefix + _blocks(prefix, patch, tag_key, after.key)
     if unseal_patch(made, enc_keys, before.key if before else b"") != patch:
         raise AssertionError("the sealed patch does not open")
     return made
@@ -147,12 +150,13 @@ def _secret(enc_keys: Sequence[DecryptKey]) -> Secret:
     return Secret(list(enc_keys), Aes)
 
 
-def _nonce() -> bytes:
-    """Never zeros: those are the image's own key stream."""
-    while True:
-        nonce = secrets.token_bytes(_NONCE_BYTES)
-        if any(nonce):
-            return nonce
+def _nonce(tag_key: bytes, patch: bytes) -> bytes:
+    """Another one for each patch, and the same for the same: so an upload can go on when it is made again.
+
+    Never zeros: those are the image's own key stream.
+    """
+    nonce = hmac.digest(tag_key, _NONCE_TEXT + patch, "sha256")[:_NONCE_BYTES]
+    return nonce if any(nonce) else _NO_ZEROS
 
 
 def _blocks(prefix: bytes, patch: bytes, tag_key: bytes, content: bytes) -> bytes:

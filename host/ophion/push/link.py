@@ -148,7 +148,11 @@ class Link:
         return list(answer.images)
 
     async def slots(self, images: Sequence[ImageState]) -> list[Slot]:
-        """The slots that hold `images`, with their sizes; empty for a device that does not tell of them."""
+        """The slots that hold `images`, with their sizes; empty for a device that does not tell of them, and
+        over raw:PATH, where smp would not read the answer.
+        """
+        if getattr(self._transport, "KNOWN_COMMANDS_ONLY", False):
+            return []
         with converted(self.device, "its slots"):
             answer = await asyncio.wait_for(self._transport.send_and_receive(SLOTS), ANSWER_TIMEOUT_S)
         told = slots_told(answer)

@@ -120,6 +120,8 @@ def _serial(kind: str) -> Any:
         """Lines of base64 between other text."""
 
     class Raw(_Wire, SMPSerialRawTransport):
-        """Packets alone."""
+        """Packets alone. smp reads their headers to find the end, and refuses commands it does not know."""
+
+        KNOWN_COMMANDS_ONLY = True
 
     return Raw() if kind == "raw" else Console()
