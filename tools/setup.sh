@@ -1,17 +1,33 @@
 #!/bin/sh
 # Makes .venv with ophion (editable) and all its tools. On Debian, and as root, it installs what
-# Python's venv module and the tests need; elsewhere it says what is missing.
+# is missing: Python, its venv module, what the tests need; elsewhere it says what is missing.
 set -eu
 cd "$(dirname "$0")/.."
 
-python=""
-for candidate in python3.13 python3.12 python3.11 python3.10 python3; do
-    if command -v "$candidate" >/dev/null 2>&1 &&
-        "$candidate" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2])' 2>/dev/null; then
-        python=$candidate
-        break
-    fi
-done
+find_python() {
+    for candidate in python3.13 python3.12 python3.11 python3.10 python3; do
+        if command -v "$candidate" >/dev/null 2>&1 &&
+            "$candidate" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2])' 2>/dev/null; then
+            echo "$candidate"
+            return
+        fi
+    done
+}
+
+can_install() {
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1
+}
+
+install() {
+    apt-get update -q
+    DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@"
+}
+
+python=$(find_python)
+if [ -z "$python" ] && can_install; then
+    install python3 python3-venv
+    python=$(find_python)
+fi
 if [ -z "$python" ]; then
     echo "error: Python 3.10 or newer is needed" >&2
     exit 1
@@ -24,10 +40,9 @@ for program in softhsm2-util openssl; do
     command -v "$program" >/dev/null 2>&1 || missing="$missing ${program%-util}"
 done
 if [ -n "$missing" ]; then
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-        apt-get update -q
+    if can_install; then
         # shellcheck disable=SC2086  # a list of packages
-        DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $missing
+        install $missing
     else
         echo "missing here; on Debian: apt-get install $missing" >&2
         case $missing in python3-venv*)
